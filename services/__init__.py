@@ -1,0 +1,1 @@
+"""The services of EduStream: one flat package each, none of which imports another."""

@@ -1,0 +1,7 @@
+"""`python -m services.auth api|worker|migrate|all`."""
+
+from services.auth.app import service
+from shared.service import main
+
+if __name__ == "__main__":
+    main(service)

@@ -1,0 +1,20 @@
+"""Alembic's environment, the same for all services: which one, and where, is in the configuration's attributes."""
+
+import importlib
+
+import sqlalchemy as sa
+from alembic import context
+
+from shared.migrations import LOCK_TIMEOUT, engine
+
+attributes = context.config.attributes
+tables = importlib.import_module(f"services.{attributes['service']}.tables")
+
+with engine(attributes["url"]).connect() as connection:
+    connection.execute(sa.text(f"SET lock_timeout = '{LOCK_TIMEOUT}'"))
+    # Two migrate jobs at once: the second waits, then finds nothing to do.
+    connection.execute(sa.text("SELECT pg_advisory_lock(hashtext('migrations'))"))
+    connection.commit()
+    context.configure(connection=connection, target_metadata=tables.metadata, compare_type=True)
+    with context.begin_transaction():
+        context.run_migrations()

@@ -1,0 +1,131 @@
+"""RabbitMQ: topology, publishing with confirms, and connections that come back with everything they had."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from typing import Final
+from uuid import UUID
+
+import aio_pika
+from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractExchange, AbstractQueue
+
+from shared import logs
+
+EVENTS: Final = "edustream.events"
+PRIVATE: Final = "edustream.private"
+LOG: Final = "edustream.events.log"
+DEAD: Final = "edustream.dead"
+PUBLISH_TIMEOUT = 10.0  # seconds to wait for a confirm
+MAX_DELIVERIES = 20
+BACK_OFF = (0.1, 5.0)  # seconds between attempts to connect: first, most
+
+log = logs.get(__name__)
+Session = Callable[[AbstractConnection], Awaitable[None]]
+
+
+class Broker:
+    """The address of the broker, and the one way to stay connected to it."""
+
+    def __init__(self, url: str, name: str) -> None:
+        self._url = url
+        self._name = name
+
+    async def keep(self, purpose: str, session: Session) -> None:
+        """Run `session` on a connection, for ever: when it fails, or the connection goes, everything is done anew.
+
+        Nothing is restored behind the session's back. A library that restores channels and consumers by itself cannot know
+        what was only half done, and is the usual cause of a consumer that is connected and deaf."""
+        wait = BACK_OFF[0]
+        while True:
+            try:
+                async with await self._connect(purpose) as connection:
+                    wait = BACK_OFF[0]
+                    await _until_closed(connection, session)
+            except asyncio.CancelledError:
+                raise
+            except Exception as error:  # whatever it was, the answer is to start anew
+                log.warning("broker_session_ended", purpose=purpose, error=repr(error))
+            await asyncio.sleep(wait * random.uniform(0.5, 1))  # noqa: S311  jitter, so that all do not come back at once
+            wait = min(wait * 2, BACK_OFF[1])
+
+    async def _connect(self, purpose: str) -> AbstractConnection:
+        return await aio_pika.connect(
+            self._url, timeout=5, heartbeat=15, client_properties={"connection_name": f"{self._name} {purpose}"}
+        )
+
+
+async def _until_closed(connection: AbstractConnection, session: Session) -> None:
+    work = asyncio.ensure_future(session(connection))
+    closed = asyncio.ensure_future(connection.closed())
+    try:
+        await asyncio.wait({work, closed}, return_when=asyncio.FIRST_COMPLETED)
+        if work.done():
+            work.result()
+        raise ConnectionError("the session ended" if work.done() else "the connection was closed")
+    finally:
+        for task in (work, closed):
+            task.cancel()
+        await asyncio.gather(work, closed, return_exceptions=True)
+
+
+async def declare(channel: AbstractChannel) -> dict[str, AbstractExchange]:
+    """The exchanges everybody shares, and the stream that keeps all public events for a week."""
+    exchanges = {name: await channel.declare_exchange(name, "topic", durable=True) for name in (EVENTS, PRIVATE)}
+    exchanges[DEAD] = await channel.declare_exchange(DEAD, "direct", durable=True)
+    stream = await channel.declare_queue(
+        LOG,
+        durable=True,
+        arguments={
+            "x-queue-type": "stream",
+            "x-max-age": "7D",
+            "x-max-length-bytes": 5_000_000_000,
+            "x-stream-max-segment-size-bytes": 50_000_000,
+        },
+    )
+    await stream.bind(EVENTS, "#")
+    return exchanges
+
+
+async def declare_inbox(channel: AbstractChannel, service: str, bindings: dict[str, set[str]]) -> AbstractQueue:
+    """A service's durable queue with its dead letters, bound to `bindings` (exchange → routing keys)."""
+    await declare(channel)
+    name = f"edustream.{service}"
+    dead = await channel.declare_queue(f"{name}.dead", durable=True, arguments={"x-queue-type": "quorum"})
+    await dead.bind(DEAD, name)
+    queue = await channel.declare_queue(
+        name,
+        durable=True,
+        arguments={
+            "x-queue-type": "quorum",
+            "x-delivery-limit": MAX_DELIVERIES,
+            "x-dead-letter-exchange": DEAD,
+            "x-dead-letter-routing-key": name,
+            "x-dead-letter-strategy": "at-least-once",
+            "x-overflow": "reject-publish",
+        },
+    )
+    for exchange, keys in bindings.items():
+        for key in sorted(keys):
+            await queue.bind(exchange, key)
+    return queue
+
+
+class Publisher:
+    """Publishes persistent messages and waits until the broker has them."""
+
+    def __init__(self, exchanges: dict[str, AbstractExchange]) -> None:
+        self._exchanges = exchanges
+
+    @classmethod
+    async def on(cls, connection: AbstractConnection) -> "Publisher":
+        return cls(await declare(await connection.channel(publisher_confirms=True)))
+
+    async def send(self, event_id: UUID, exchange: str, routing_key: str, body: bytes) -> None:
+        """Raises when the broker did not confirm: the message may or may not have arrived, and is to be sent again."""
+        message = aio_pika.Message(
+            body,
+            message_id=str(event_id),
+            content_type="application/cloudevents+json",
+            delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
+        )
+        await self._exchanges[exchange].publish(message, routing_key, mandatory=False, timeout=PUBLISH_TIMEOUT)

@@ -1,0 +1,136 @@
+"""PostgreSQL: a bounded pool, transactions that commit before the answer leaves, rows as typed objects."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Annotated, Any, LiteralString, Self, TypeVar
+
+import psycopg
+from fastapi import Depends, Request
+from psycopg.rows import class_row, dict_row, scalar_row, tuple_row
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from shared.errors import Unavailable
+
+T = TypeVar("T")
+POOL_WAIT = 3.0  # seconds a request waits for a connection before it is told to come back
+SESSION = "-c lock_timeout=3s -c statement_timeout=10s -c idle_in_transaction_session_timeout=15s -c timezone=UTC"
+
+
+class Tx:
+    """A connection inside a transaction (or, for `Reading`, one whose statements stand alone). Parameters are `%(name)s`."""
+
+    def __init__(self, connection: psycopg.AsyncConnection[Any]) -> None:
+        self.connection = connection
+
+    async def one(self, kind: type[T], sql: LiteralString, **params: Any) -> T:
+        """The single row of `sql`. Raises `LookupError` when there is none."""
+        row = await self.maybe(kind, sql, **params)
+        if row is None:
+            raise LookupError(f"no {kind.__name__} row")
+        return row
+
+    async def maybe(self, kind: type[T], sql: LiteralString, **params: Any) -> T | None:
+        """The first row of `sql` as `kind(**columns)`, or None."""
+        async with self.connection.cursor(row_factory=class_row(kind)) as cursor:
+            await cursor.execute(sql, params)
+            return await cursor.fetchone()
+
+    async def all(self, kind: type[T], sql: LiteralString, **params: Any) -> list[T]:
+        """Every row of `sql` as `kind(**columns)`; the statement bounds their number."""
+        async with self.connection.cursor(row_factory=class_row(kind)) as cursor:
+            await cursor.execute(sql, params)
+            return await cursor.fetchall()
+
+    async def value(self, sql: LiteralString, **params: Any) -> Any:
+        """The first column of the first row, or None."""
+        async with self.connection.cursor(row_factory=scalar_row) as cursor:
+            await cursor.execute(sql, params)
+            return await cursor.fetchone()
+
+    async def rows(self, sql: LiteralString, **params: Any) -> list[dict[str, Any]]:
+        """Every row as a dict, where a type of its own would say nothing."""
+        async with self.connection.cursor(row_factory=dict_row) as cursor:
+            await cursor.execute(sql, params)
+            return await cursor.fetchall()
+
+    async def run(self, sql: LiteralString, **params: Any) -> int:
+        """Execute and return the number of rows touched."""
+        async with self.connection.cursor(row_factory=tuple_row) as cursor:
+            await cursor.execute(sql, params)
+            return cursor.rowcount
+
+    @asynccontextmanager
+    async def savepoint(self) -> AsyncIterator[Self]:
+        """What fails inside (a violated constraint, say) is undone without losing the transaction around it."""
+        async with self.connection.transaction():
+            yield self
+
+
+class Database:
+    """The pool of one process. Open it in the process's event loop."""
+
+    def __init__(self, url: str, size: int = 10, name: str = "edustream") -> None:
+        self.pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]] = AsyncConnectionPool(
+            url,
+            min_size=1,
+            max_size=size,
+            timeout=POOL_WAIT,
+            max_waiting=size * 20,
+            open=False,
+            kwargs={"autocommit": True, "options": SESSION, "application_name": name},
+            check=AsyncConnectionPool.check_connection,
+        )
+
+    async def open(self) -> None:
+        await self.pool.open()
+
+    async def close(self) -> None:
+        await self.pool.close()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Tx]:
+        """One transaction: committed on leaving, rolled back by an exception."""
+        async with self._connection() as connection, connection.transaction():
+            yield Tx(connection)
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[Tx]:
+        """Statements that stand alone: saves the two round trips of BEGIN and COMMIT."""
+        async with self._connection() as connection:
+            yield Tx(connection)
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
+        try:
+            async with self.pool.connection() as connection:
+                yield connection
+        except (PoolTimeout, psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled) as error:
+            raise Unavailable from error
+        except psycopg.OperationalError as error:
+            raise Unavailable("The database cannot be reached. Try again in a moment.") from error
+
+    async def ping(self) -> None:
+        async with self.reading() as tx:
+            await tx.value("SELECT 1")
+
+
+def violated(error: psycopg.errors.IntegrityError) -> str:
+    """The name of the constraint that refused a statement."""
+    return error.diag.constraint_name or ""
+
+
+async def _transaction(request: Request) -> AsyncIterator[Tx]:
+    database: Database = request.app.state.database
+    async with database.transaction() as tx:
+        yield tx
+
+
+async def _reading(request: Request) -> AsyncIterator[Tx]:
+    database: Database = request.app.state.database
+    async with database.reading() as tx:
+        yield tx
+
+
+# scope="function": the exit, and so the commit, comes before the response is sent; by default it would come after.
+Transaction = Annotated[Tx, Depends(_transaction, scope="function")]
+Reading = Annotated[Tx, Depends(_reading, scope="function")]

@@ -1,0 +1,167 @@
+"""The HTTP face of a service: request ids, one error shape, health, metrics, access log."""
+
+import asyncio
+import re
+import time
+import uuid
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any, TypeVar
+
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared import context, logs, metrics
+from shared.errors import Refusal, problem
+from shared.settings import ServiceSettings
+
+F = TypeVar("F", bound=Callable[..., Any])
+REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{8,64}$")
+QUIET = ("/health", "/metrics")
+
+log = logs.get(__name__)
+
+
+class FieldProblem(BaseModel):
+    field: str
+    message: str
+
+
+class Problem(BaseModel):
+    """The one shape of every error."""
+
+    detail: str
+    code: str
+    errors: list[FieldProblem] | None = None
+
+
+def create_app(
+    settings: ServiceSettings,
+    routers: tuple[APIRouter, ...],
+    lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]],
+) -> FastAPI:
+    """A FastAPI application with everything that is the same in every service."""
+    name = settings.service
+    app = FastAPI(
+        title=f"EduStream {name}",
+        version="1.0.0",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+        redirect_slashes=False,
+        responses={"4XX": {"model": Problem}, "5XX": {"model": Problem}},
+        generate_unique_id_function=lambda route: f"{name}_{route.name}",
+    )
+    app.state.settings = settings
+    for router in (*routers, _operations()):
+        app.include_router(router)
+    app.add_exception_handler(Refusal, _refusal)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(Exception, _unexpected)
+    app.add_middleware(Observed, service=name)
+    return app
+
+
+def invalid_is_400(endpoint: F) -> F:
+    """The contract answers 400, not 422, for an invalid body of this endpoint."""
+    endpoint.__dict__["invalid_status"] = 400
+    return endpoint
+
+
+class Observed:
+    """Gives each request its id, and afterwards a metric and a log line."""
+
+    def __init__(self, app: ASGIApp, service: str) -> None:
+        self.app = app
+        self.service = service
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers = dict(scope["headers"])
+        given = headers.get(b"x-request-id", b"").decode("latin-1")
+        request_id = given if REQUEST_ID.match(given) else uuid.uuid4().hex
+        context.request_id.set(request_id)
+        context.traceparent.set(headers.get(b"traceparent", b"").decode("latin-1")[:60] or None)
+        status, started = 500, time.perf_counter()
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_with_id)
+        finally:
+            self._record(scope, status, time.perf_counter() - started)
+
+    def _record(self, scope: Scope, status: int, seconds: float) -> None:
+        route = scope.get("route")
+        path = route.path if isinstance(route, APIRoute) else "unmatched"
+        metrics.requests.labels(self.service, scope["method"], path, status).observe(seconds)
+        if not path.startswith(QUIET):
+            log.info("request", method=scope["method"], route=path, status=status, ms=round(seconds * 1000, 1))
+
+
+def _operations() -> APIRouter:
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/health/live")
+    async def live() -> dict[str, str]:
+        return {"status": "healthy"}
+
+    @router.get("/health/ready")
+    async def ready(request: Request) -> Response:
+        try:
+            async with asyncio.timeout(2):
+                await request.app.state.database.ping()
+        except (Refusal, TimeoutError):
+            return JSONResponse({"status": "unhealthy", "database": "disconnected"}, 503)
+        return JSONResponse({"status": "healthy", "database": "connected"})
+
+    @router.get("/metrics")
+    async def exported() -> Response:
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+    return router
+
+
+async def _refusal(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, Refusal)  # noqa: S101  registered for it
+    return JSONResponse(error.body(), error.status, error.headers)
+
+
+async def _invalid(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)  # noqa: S101  registered for it
+    wrong = [
+        {
+            "field": ".".join(map(str, e["loc"][1:])) or str(e["loc"][0]),
+            "message": e["msg"].removeprefix("Value error, "),
+        }
+        for e in error.errors()
+    ]
+    detail = "; ".join(f"{w['field']}: {w['message']}" for w in wrong[:5])
+    status = getattr(request.scope.get("endpoint"), "invalid_status", 422)
+    return JSONResponse(problem(detail, "validation_error", wrong), status)
+
+
+async def _http_error(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)  # noqa: S101  registered for it
+    code = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}.get(error.status_code, "bad_request")
+    return JSONResponse(problem(str(error.detail), code), error.status_code, error.headers)
+
+
+async def _unexpected(_request: Request, _error: Exception) -> JSONResponse:
+    """Nothing internal leaks; the request id finds the log line."""
+    request_id = context.request_id.get()
+    return JSONResponse(problem(f"Something went wrong on our side (request {request_id}).", "internal_error"), 500)

@@ -1,0 +1,75 @@
+"""Idempotency-Key: the same key and body within 24 hours gets the first answer again; another body is refused."""
+
+import hashlib
+import json
+from collections.abc import Awaitable, Callable
+from typing import Annotated, TypeVar
+
+from fastapi import Depends, Header
+from pydantic import BaseModel
+
+from shared.auth import Principal
+from shared.db import Database, Tx
+from shared.errors import Invalid
+
+V = TypeVar("V", bound=BaseModel)
+
+# Two requests with one key meet here: the second waits for the first one's commit, then finds its row.
+CLAIM = """
+INSERT INTO idempotency_keys (user_id, key, fingerprint) VALUES (%(user_id)s, %(key)s, %(fingerprint)s)
+ON CONFLICT (user_id, key) DO UPDATE SET fingerprint = excluded.fingerprint, answer = NULL, created_at = now()
+WHERE idempotency_keys.created_at < now() - interval '24 hours'
+"""
+FIND = "SELECT fingerprint, answer FROM idempotency_keys WHERE user_id = %(user_id)s AND key = %(key)s"
+KEEP = "UPDATE idempotency_keys SET answer = %(answer)s::jsonb WHERE user_id = %(user_id)s AND key = %(key)s"
+FORGET = "DELETE FROM idempotency_keys WHERE created_at < now() - interval '24 hours'"
+
+
+class IdempotencyKeyReused(Invalid):
+    code = "idempotency_key_reused"
+    detail = "This Idempotency-Key was used with another request. Use a fresh key."
+
+
+class Once:
+    """Runs what creates something at most once per key: `await once(tx, actor, body, View, lambda: …)`."""
+
+    def __init__(self, key: str | None) -> None:
+        self._key = key
+
+    async def __call__(self, tx: Tx, actor: Principal, request: object, view: type[V], create: Callable[[], Awaitable[V]]) -> V:
+        """The answer of `create`, or the remembered one. `request` is what must be the same: a model, or (path, model)."""
+        if self._key is None:
+            return await create()
+        mine = {"user_id": actor.user_id, "key": self._key}
+        fingerprint = hashlib.sha256(_canonical(view, request)).digest()
+        if not await tx.run(CLAIM, **mine, fingerprint=fingerprint):
+            return await self._again(tx, mine, fingerprint, view)
+        answer = await create()
+        await tx.run(KEEP, **mine, answer=answer.model_dump_json())
+        return answer
+
+    async def _again(self, tx: Tx, mine: dict[str, object], fingerprint: bytes, view: type[V]) -> V:
+        rows = await tx.rows(FIND, **mine)
+        if bytes(rows[0]["fingerprint"]) != fingerprint:
+            raise IdempotencyKeyReused
+        return view.model_validate(rows[0]["answer"])
+
+
+def _canonical(view: type[BaseModel], request: object) -> bytes:
+    parts = request if isinstance(request, tuple) else (request,)
+    plain = [p.model_dump(mode="json") if isinstance(p, BaseModel) else p for p in parts]
+    return json.dumps([view.__qualname__, plain], sort_keys=True, default=str).encode()
+
+
+async def _once(
+    key: Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+$")] = None,
+) -> Once:
+    return Once(key)
+
+
+async def forget_old(database: Database) -> None:
+    async with database.transaction() as tx:
+        await tx.run(FORGET)
+
+
+OnceOnly = Annotated[Once, Depends(_once)]

@@ -1,0 +1,141 @@
+"""Inbox: each event has its effect once. Handlers and the inbox row share a transaction; the message is acknowledged after it."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import psycopg
+from aio_pika.abc import AbstractConnection, AbstractIncomingMessage
+from pydantic import ValidationError
+
+from shared import broker, context, logs, metrics
+from shared.broker import Broker
+from shared.db import Database, Tx
+from shared.errors import Refusal, Unavailable
+from shared.events.base import Envelope, Event
+
+PREFETCH = 32  # messages in work at once
+BACK_OFF = (0.05, 5.0)  # seconds before a message is given back: first attempt, most
+
+log = logs.get(__name__)
+E = TypeVar("E", bound=Event)
+Handler = Callable[[Tx, Any], Awaitable[None]]
+
+ACCEPT = "INSERT INTO inbox (event_id) VALUES (%(event_id)s) ON CONFLICT DO NOTHING"
+FORGET = "DELETE FROM inbox WHERE handled_at < now() - interval '8 days'"  # longer than the stream keeps what could be replayed
+
+
+class UnknownEvent(Exception):
+    """A message of a type nobody here subscribed to: a stale binding."""
+
+
+class Subscriptions:
+    """What a service hears: a table from event class to handlers, filled by the decorator `on`."""
+
+    def __init__(self, service: str) -> None:
+        self.service = service
+        self.kinds: dict[str, type[Event]] = {}
+        self.handlers: dict[str, list[Handler]] = defaultdict(list)
+
+    def on(self, *kinds: type[Event]) -> Callable[[Callable[[Tx, E], Awaitable[None]]], Callable[[Tx, E], Awaitable[None]]]:
+        """Call the function, once for each event of these classes, inside a transaction. Order is not assured."""
+
+        def register(handler: Callable[[Tx, E], Awaitable[None]]) -> Callable[[Tx, E], Awaitable[None]]:
+            for kind in kinds:
+                self.kinds[kind.type] = kind
+                self.handlers[kind.type].append(handler)
+            return handler
+
+        return register
+
+    @property
+    def bindings(self) -> dict[str, set[str]]:
+        """Exchange → routing keys."""
+        found: dict[str, set[str]] = defaultdict(set)
+        for kind in self.kinds.values():
+            found[broker.PRIVATE if kind.private else broker.EVENTS].add(kind.type)
+        return dict(found)
+
+    async def handle(self, database: Database, envelope: Envelope) -> bool:
+        """Run the handlers of one event unless they ran before; whether they did run."""
+        if envelope.type not in self.kinds:
+            raise UnknownEvent(envelope.type)
+        event = envelope.event(self.kinds[envelope.type])
+        async with database.transaction() as tx:
+            if not await tx.run(ACCEPT, event_id=envelope.id):
+                return False
+            for handler in self.handlers[envelope.type]:
+                await handler(tx, event)
+        return True
+
+
+class Consumer:
+    """Feeds a service's subscriptions from its queue, for ever."""
+
+    def __init__(self, subscriptions: Subscriptions, database: Database, broker_: Broker) -> None:
+        self._subscriptions = subscriptions
+        self._database = database
+        self._broker = broker_
+
+    async def run(self) -> None:
+        await self._broker.keep("consumer", self._session)
+
+    async def _session(self, connection: AbstractConnection) -> None:
+        channel = await connection.channel()
+        await channel.set_qos(prefetch_count=PREFETCH)
+        queue = await broker.declare_inbox(channel, self._subscriptions.service, self._subscriptions.bindings)
+        async with asyncio.TaskGroup() as tasks, queue.iterator() as messages:
+            async for message in messages:
+                tasks.create_task(self._settle(message))
+        raise ConnectionError("the broker stopped delivering")
+
+    async def _settle(self, message: AbstractIncomingMessage) -> None:
+        """Acknowledge, give back or bury one message. Never raises for what the message holds."""
+        try:
+            envelope = Envelope.model_validate_json(message.body)
+            outcome = await self._handle(envelope)
+            await message.ack()
+        except Unavailable as error:
+            outcome = await self._give_back(message, error)
+        except (ValidationError, UnknownEvent, Refusal, psycopg.DataError) as error:  # will never work
+            outcome = await self._bury(message, error)
+        except Exception as error:  # may work later; the queue's delivery limit ends it
+            outcome = await self._give_back(message, error)
+        metrics.events_handled.labels(self._subscriptions.service, message.routing_key, outcome).inc()
+
+    async def _handle(self, envelope: Envelope) -> str:
+        context.request_id.set(envelope.requestid)
+        context.traceparent.set(envelope.traceparent)
+        fresh = await self._subscriptions.handle(self._database, envelope)
+        if fresh:
+            delay = (datetime.now(UTC) - envelope.time).total_seconds()
+            metrics.event_delay.labels(self._subscriptions.service).observe(max(delay, 0))
+        return "done" if fresh else "repeated"
+
+    async def _bury(self, message: AbstractIncomingMessage, error: Exception) -> str:
+        log.error("event_refused", event_id=message.message_id, type=message.routing_key, error=_describe(error))
+        await message.reject(requeue=False)
+        return "dead"
+
+    async def _give_back(self, message: AbstractIncomingMessage, error: Exception) -> str:
+        attempts = int(str((message.headers or {}).get("x-delivery-count", 0)))
+        log.warning("event_retried", event_id=message.message_id, type=message.routing_key, attempts=attempts, error=repr(error))
+        await asyncio.sleep(min(BACK_OFF[0] * 2**attempts, BACK_OFF[1]))
+        # reject, not nack: only a reject counts towards the queue's delivery limit.
+        await message.reject(requeue=True)
+        return "retried"
+
+
+def _describe(error: Exception) -> str:
+    """What was wrong, without the values: they may be private."""
+    if isinstance(error, ValidationError):
+        return "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['type']}" for e in error.errors(include_input=False))
+    return f"{type(error).__name__} {getattr(getattr(error, 'diag', None), 'constraint_name', None) or ''}".strip()
+
+
+async def forget_old(database: Database) -> None:
+    """Drop inbox rows older than anything that could still be delivered again."""
+    async with database.transaction() as tx:
+        await tx.run(FORGET)

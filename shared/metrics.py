@@ -1,0 +1,22 @@
+"""Prometheus metrics that every process exports at /metrics."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+requests = Histogram(
+    "edustream_http_request_seconds",
+    "Requests by route template",
+    ["service", "method", "route", "status"],
+    buckets=BUCKETS,
+)
+events_published = Counter("edustream_events_published", "Events confirmed by the broker", ["service"])
+events_handled = Counter("edustream_events_handled", "Messages by outcome", ["service", "type", "outcome"])
+event_delay = Histogram(
+    "edustream_event_delay_seconds", "From the event's time to its effect's commit", ["service"], buckets=BUCKETS
+)
+outbox_depth = Gauge("edustream_outbox_depth", "Events not yet published", ["service"])
+outbox_age = Gauge("edustream_outbox_age_seconds", "Age of the oldest event not yet published", ["service"])
+pool_in_use = Gauge("edustream_pool_in_use", "Database connections in use", ["service"])
+pool_waiting = Gauge("edustream_pool_waiting", "Requests waiting for a database connection", ["service"])
+job_runs = Counter("edustream_job_runs", "Periodic jobs by outcome", ["service", "job", "outcome"])

@@ -1,0 +1,56 @@
+"""Alembic for every service: one environment, one `versions` folder each, run as a step before start."""
+
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import sqlalchemy as sa
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+SERVICES = Path(__file__).parent.parent / "services"
+LOCK_TIMEOUT = "5s"  # a migration that cannot get its lock fails rather than queue every request behind it
+
+
+def upgrade(service: str, url: str) -> None:
+    """Bring the database at `url` to the newest revision of `service`; cheap when it is there already."""
+    config = _config(service, url)
+    if _revision(url) != ScriptDirectory.from_config(config).get_current_head():
+        command.upgrade(config, "head")
+
+
+def revise(service: str, url: str, message: str) -> None:
+    """Write a new revision from the difference between the tables and the database at `url`."""
+    config = _config(service, url)
+    number = len(list(ScriptDirectory.from_config(config).walk_revisions())) + 1
+    command.revision(config, message=message, autogenerate=True, rev_id=f"{number:04d}")
+
+
+def differences(url: str, metadata: sa.MetaData) -> list[Any]:
+    """What the declared tables and the migrated database disagree on: nothing, in a healthy tree."""
+    with engine(url).connect() as connection:
+        return list(compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), metadata))
+
+
+def engine(url: str) -> sa.Engine:
+    return sa.create_engine(sa.make_url(url).set(drivername="postgresql+psycopg"), poolclass=sa.NullPool)
+
+
+def _config(service: str, url: str) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "alembic"))
+    config.set_main_option("version_locations", str(SERVICES / service / "migrations"))
+    config.set_main_option("path_separator", "newline")
+    config.attributes |= {"service": service, "url": url}
+    return config
+
+
+def _revision(url: str) -> str | None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        if connection.execute("SELECT to_regclass('alembic_version')").fetchone() == (None,):
+            return None
+        row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+        return row[0] if row else None

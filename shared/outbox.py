@@ -1,0 +1,102 @@
+"""Outbox: events are rows of the transaction they belong to; one relay per service publishes and then deletes them."""
+
+import asyncio
+import time
+from typing import Any
+
+import psycopg
+from psycopg.rows import tuple_row
+
+from shared import metrics
+from shared.broker import Broker, Publisher
+from shared.db import Tx
+from shared.events.base import Event
+
+BATCH = 500  # rows published at once
+POLL = 1.0  # seconds between looks when no notification came
+CHANNEL = "outbox"
+
+INSERT = """
+WITH written AS (
+  INSERT INTO outbox (event_id, exchange, routing_key, body)
+  SELECT * FROM unnest(%(ids)s::uuid[], %(exchanges)s::text[], %(keys)s::text[], %(bodies)s::bytea[])
+)
+SELECT pg_notify('outbox', '')
+"""
+LOCK = "SELECT pg_try_advisory_lock(hashtext('outbox relay'))"
+TAKE = "SELECT position, event_id, exchange, routing_key, body FROM outbox ORDER BY position LIMIT %(batch)s"
+DELETE = "DELETE FROM outbox WHERE position = ANY(%(positions)s::bigint[])"
+DEPTH = """
+SELECT count(*), coalesce(extract(epoch FROM now() - min(created_at)), 0)::float
+FROM (SELECT created_at FROM outbox ORDER BY position LIMIT 10000) AS oldest
+"""
+
+
+async def publish(tx: Tx, *events: Event) -> None:
+    """Write events into the outbox: they leave if, and only if, the transaction commits."""
+    if events:
+        await tx.run(
+            INSERT,
+            ids=[e.event_id for e in events],
+            exchanges=[e.exchange for e in events],
+            keys=[e.type for e in events],
+            bodies=[e.to_json() for e in events],
+        )
+
+
+class Relay:
+    """Carries the outbox of one database to the broker. Several may run: an advisory lock lets one work at a time."""
+
+    def __init__(self, database_url: str, broker: Broker, service: str) -> None:
+        self._url = database_url
+        self._broker = broker
+        self._service = service
+        self._measured_at = float("-inf")
+
+    async def run(self) -> None:
+        """Relay for ever; connection failures of either side are waited out."""
+        await self._broker.keep("relay", self._session)
+
+    async def _session(self, connection: Any) -> None:
+        publisher = await Publisher.on(connection)
+        async with await psycopg.AsyncConnection.connect(
+            self._url, autocommit=True, application_name=f"{self._service} relay", row_factory=tuple_row
+        ) as database:
+            await self._become_leader(database)
+            await database.execute("LISTEN outbox")
+            while True:
+                if await self._flush(database, publisher) < BATCH:
+                    await self._wait(database)
+
+    async def _become_leader(self, database: psycopg.AsyncConnection[Any]) -> None:
+        while True:
+            row = await (await database.execute(LOCK)).fetchone()
+            if row and row[0]:
+                return
+            await asyncio.sleep(POLL)
+
+    async def _flush(self, database: psycopg.AsyncConnection[Any], publisher: Publisher) -> int:
+        rows = await (await database.execute(TAKE, {"batch": BATCH})).fetchall()
+        if rows:
+            # Together, so that a batch costs one wait for confirms; a row whose publishing fails stays and is taken again.
+            sent = await asyncio.gather(*(publisher.send(*row[1:]) for row in rows), return_exceptions=True)
+            done = [row[0] for row, result in zip(rows, sent, strict=True) if not isinstance(result, BaseException)]
+            await database.execute(DELETE, {"positions": done})
+            metrics.events_published.labels(self._service).inc(len(done))
+            for failure in sent:
+                if isinstance(failure, BaseException):
+                    raise failure
+        return len(rows)
+
+    async def _wait(self, database: psycopg.AsyncConnection[Any]) -> None:
+        await self._measure(database)
+        async for _ in database.notifies(timeout=POLL, stop_after=1):
+            pass
+
+    async def _measure(self, database: psycopg.AsyncConnection[Any]) -> None:
+        if time.monotonic() - self._measured_at < POLL:
+            return
+        self._measured_at = time.monotonic()
+        depth, age = await (await database.execute(DEPTH)).fetchone() or (0, 0.0)
+        metrics.outbox_depth.labels(self._service).set(depth)
+        metrics.outbox_age.labels(self._service).set(age)

@@ -1,0 +1,85 @@
+"""Revocations reach every process within a second: by event while it runs, from a Redis set when it starts."""
+
+import asyncio
+import time
+from typing import Any, Final
+
+import redis.asyncio as redis
+from aio_pika.abc import AbstractConnection
+from redis.exceptions import RedisError
+
+from shared import broker, logs
+from shared.broker import Broker
+from shared.events.auth import SessionsRevoked
+from shared.events.base import Envelope
+from shared.tokens import Revocations
+
+SET: Final = "edustream:revocations"
+"""Sorted set; members `user:<id>:<below version>` and `session:<id>`, score: Unix time after which it no longer matters."""
+
+log = logs.get(__name__)
+
+
+async def remember(client: redis.Redis, event: SessionsRevoked) -> None:
+    """Add a revocation to the set, and drop those that no longer matter."""
+    until = event.until.timestamp()
+    members = {f"session:{event.session_id}": until} if event.session_id else {}
+    if event.below_version is not None:
+        members[f"user:{event.user_id}:{event.below_version}"] = until
+    async with client.pipeline() as pipe:
+        pipe.zadd(SET, members)
+        pipe.zremrangebyscore(SET, "-inf", time.time())
+        await pipe.execute()
+
+
+def apply(revocations: Revocations, event: SessionsRevoked) -> None:
+    until = event.until.timestamp()
+    if event.below_version is not None:
+        revocations.revoke_user(event.user_id, event.below_version, until)
+    if event.session_id:
+        revocations.revoke_session(event.session_id, until)
+
+
+class Follower:
+    """Keeps a process's `Revocations` current. The set is read once the queue is bound, so nothing is missed."""
+
+    def __init__(self, revocations: Revocations, broker_: Broker, redis_url: str) -> None:
+        self._revocations = revocations
+        self._broker = broker_
+        self._redis_url = redis_url
+
+    async def run(self) -> None:
+        await self._broker.keep("revocations", self._session)
+
+    async def _session(self, connection: AbstractConnection) -> None:
+        channel = await connection.channel()
+        await broker.declare(channel)
+        queue = await channel.declare_queue(exclusive=True, auto_delete=True, arguments={"x-max-length": 100_000})
+        await queue.bind(broker.EVENTS, SessionsRevoked.type)
+        async with queue.iterator(no_ack=True) as messages, asyncio.TaskGroup() as tasks:
+            reading = tasks.create_task(self._read_set())
+            async for message in messages:
+                event = Envelope.model_validate_json(message.body).event(SessionsRevoked)
+                apply(self._revocations, event)
+            reading.cancel()
+        raise ConnectionError("the broker stopped delivering")
+
+    async def _read_set(self) -> None:
+        while True:
+            try:
+                async with redis.from_url(self._redis_url, decode_responses=True, socket_timeout=2) as client:
+                    found: Any = await client.zrangebyscore(SET, time.time(), "+inf", withscores=True)
+                    for member, until in found:
+                        self._add(member, until)
+                return
+            except RedisError as error:
+                log.warning("revocations_unreadable", error=repr(error))
+                await asyncio.sleep(1)
+
+    def _add(self, member: str, until: float) -> None:
+        kind, _, rest = member.partition(":")
+        if kind == "user":
+            user_id, _, version = rest.partition(":")
+            self._revocations.revoke_user(int(user_id), int(version), until)
+        else:
+            self._revocations.revoke_session(rest, until)

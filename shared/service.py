@@ -1,0 +1,140 @@
+"""A service, declared in one place, and the command line that runs it: `python -m services.<name> api|worker|migrate|all`."""
+
+import argparse
+import asyncio
+import importlib
+import os
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import uvicorn
+from fastapi import APIRouter, FastAPI
+
+from shared import logs, migrations
+from shared.broker import Broker
+from shared.db import Database
+from shared.http import create_app
+from shared.inbox import Subscriptions
+from shared.revocations import Follower
+from shared.settings import ServiceSettings, load
+from shared.tokens import TokenVerifier, keys_at
+from shared.worker import Job, Runtime, work
+
+log = logs.get(__name__)
+Setup = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+Command = Callable[[Runtime], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Service:
+    """Everything that makes a service. `setup` opens what its routes need besides (and puts it into `app.state`); `prepare` runs
+    after migrations (seeds, first admin); `commands` are further words of its command line."""
+
+    name: str
+    routers: tuple[APIRouter, ...]
+    subscriptions: Subscriptions
+    settings: type[ServiceSettings] = ServiceSettings
+    jobs: Sequence[Job] = ()
+    setup: Setup | None = None
+    prepare: Command | None = None
+    commands: dict[str, Command] = field(default_factory=dict)
+
+
+def build(service: Service, settings: ServiceSettings, *, api: bool = True, worker: bool = False) -> FastAPI:
+    """The ASGI application: with the routes if `api`, doing the background work if `worker`."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            database = app.state.database = Database(settings.database_url, settings.database_pool, service.name)
+            await database.open()
+            stack.push_async_callback(database.close)
+            if api:
+                app.state.tokens = TokenVerifier(keys_at(settings.auth_url))
+                broker = Broker(settings.amqp_url, service.name)
+                follower = Follower(app.state.tokens.revocations, broker, settings.redis_url)
+                await stack.enter_async_context(_background(follower.run()))
+            if service.setup:
+                await stack.enter_async_context(service.setup(app))
+            if worker:
+                runtime = Runtime(settings, database)
+                await stack.enter_async_context(_background(work(runtime, service.subscriptions, service.jobs)))
+            yield
+
+    return create_app(settings, service.routers if api else (), lifespan)
+
+
+@asynccontextmanager
+async def _background(work: Any) -> AsyncIterator[None]:
+    """Run a coroutine beside the application. If it ends by itself something is broken: stop the process, to be restarted."""
+    task = asyncio.ensure_future(work)
+    task.add_done_callback(_stop_process_unless_cancelled)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError, Exception):
+            await task
+
+
+def _stop_process_unless_cancelled(task: "asyncio.Future[Any]") -> None:
+    if not task.cancelled():
+        log.error("background_work_ended", error=repr(task.exception()))
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def main(service: Service) -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog=f"python -m services.{service.name}")
+    parser.add_argument("command", choices=["api", "worker", "all", "migrate", *service.commands])
+    command = parser.parse_args().command
+    settings = load(service.settings, service.name)
+    logs.configure(service.name, settings.log_level)
+    if command == "migrate":
+        migrate(service, settings)
+    elif command in service.commands:
+        asyncio.run(_run(service.commands[command], settings))
+    else:
+        app = build(service, settings, api=command in ("api", "all"), worker=command in ("worker", "all"))
+        serve(app, settings)
+
+
+def migrate(service: Service, settings: ServiceSettings) -> None:
+    migrations.upgrade(service.name, settings.migration_database_url)
+    if service.prepare:
+        asyncio.run(_run(service.prepare, settings))
+    log.info("migrated")
+
+
+def serve(app: FastAPI, settings: ServiceSettings) -> None:
+    uvicorn.run(
+        app,
+        host=settings.host,
+        port=settings.port,
+        http="httptools",
+        loop="uvloop",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=10,
+        timeout_keep_alive=75,
+    )
+
+
+async def _run(command: Command, settings: ServiceSettings) -> None:
+    database = Database(settings.database_url, 2, settings.service)
+    await database.open()
+    try:
+        await command(Runtime(settings, database))
+    finally:
+        await database.close()
+
+
+def find(name: str) -> Service:
+    """The declared service called `name`."""
+    service: Service = importlib.import_module(f"services.{name}.app").service
+    return service

@@ -1,0 +1,64 @@
+"""Field types of requests and views: text as people may send it, instants and money as clients expect them."""
+
+import re
+import unicodedata
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Annotated
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, PlainSerializer, StringConstraints
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029]")
+_LINE_BREAK = re.compile(r"[\t\n\r]")
+_ZONES = frozenset(available_timezones())
+MAX_ID = 2**63 - 1
+
+
+def format_instant(at: datetime) -> str:
+    """`2025-01-24T10:30:00.000Z`."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _clean(value: object) -> object:
+    return unicodedata.normalize("NFC", value).strip() if isinstance(value, str) else value
+
+
+def _no_control(value: str) -> str:
+    if _CONTROL.search(value):
+        raise ValueError("must not contain control characters")
+    return value
+
+
+def _one_line(value: str) -> str:
+    if _LINE_BREAK.search(value):
+        raise ValueError("must be a single line")
+    return _no_control(value)
+
+
+def _zone(value: str) -> str:
+    if value not in _ZONES:
+        raise ValueError("must be an IANA time zone such as Europe/Kyiv")
+    ZoneInfo(value)
+    return value
+
+
+def _utc(value: datetime) -> datetime:
+    return value.astimezone(UTC)
+
+
+Name = Annotated[str, BeforeValidator(_clean), StringConstraints(min_length=1, max_length=100), AfterValidator(_one_line)]
+Title = Annotated[str, BeforeValidator(_clean), StringConstraints(min_length=1, max_length=120), AfterValidator(_one_line)]
+Headline = Annotated[str, BeforeValidator(_clean), StringConstraints(min_length=1, max_length=160), AfterValidator(_one_line)]
+SearchTerm = Annotated[str, BeforeValidator(_clean), StringConstraints(min_length=1, max_length=100), AfterValidator(_one_line)]
+Reason = Annotated[str, BeforeValidator(_clean), StringConstraints(min_length=1, max_length=500), AfterValidator(_no_control)]
+Note = Annotated[str, BeforeValidator(_clean), StringConstraints(min_length=1, max_length=2000), AfterValidator(_no_control)]
+LongText = Annotated[str, BeforeValidator(_clean), StringConstraints(min_length=1, max_length=5000), AfterValidator(_no_control)]
+TimeZone = Annotated[str, StringConstraints(max_length=64), AfterValidator(_zone)]
+Id = Annotated[int, Field(gt=0, le=MAX_ID)]
+
+Instant = Annotated[AwareDatetime, AfterValidator(_utc), PlainSerializer(format_instant, return_type=str, when_used="json")]
+"""A point in time: needs an offset on input, UTC with milliseconds in JSON."""
+
+Money = Annotated[Decimal, Field(max_digits=12, decimal_places=2), PlainSerializer(float, return_type=float, when_used="json")]
+"""An amount, exact inside, a JSON number outside; always beside its currency."""

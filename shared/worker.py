@@ -1,0 +1,62 @@
+"""What a service does besides answering: relay its outbox, consume its queue, run its periodic jobs."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from shared import idempotency, inbox, logs, metrics
+from shared.broker import Broker
+from shared.db import Database
+from shared.inbox import Consumer, Subscriptions
+from shared.outbox import Relay
+from shared.settings import ServiceSettings
+
+log = logs.get(__name__)
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """What a job gets."""
+
+    settings: ServiceSettings
+    database: Database
+
+
+@dataclass(frozen=True)
+class Job:
+    """Something done again and again: at once at start, then `every` seconds after it ended. Several workers may run it at
+    the same time, so its statements must claim what they work on (`FOR UPDATE SKIP LOCKED`)."""
+
+    name: str
+    every: float
+    run: Callable[[Runtime], Awaitable[None]]
+
+
+HOUSEKEEPING = (
+    Job("forget_inbox", 3600, lambda runtime: inbox.forget_old(runtime.database)),
+    Job("forget_idempotency_keys", 3600, lambda runtime: idempotency.forget_old(runtime.database)),
+)
+
+
+async def work(runtime: Runtime, subscriptions: Subscriptions, jobs: Sequence[Job]) -> None:
+    """Run everything for ever. A failing job is logged and tried again; anything else that fails ends the process."""
+    settings, name = runtime.settings, runtime.settings.service
+    broker = Broker(settings.amqp_url, name)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(Relay(settings.database_url, broker, name).run())
+        tasks.create_task(Consumer(subscriptions, runtime.database, broker).run())
+        for job in (*jobs, *HOUSEKEEPING):
+            tasks.create_task(_repeat(job, runtime))
+
+
+async def _repeat(job: Job, runtime: Runtime) -> None:
+    while True:
+        try:
+            await job.run(runtime)
+            outcome = "done"
+        except Exception as error:  # a job's failure is its own
+            log.error("job_failed", job=job.name, error=repr(error), exc_info=True)
+            outcome = "failed"
+        metrics.job_runs.labels(runtime.settings.service, job.name, outcome).inc()
+        await asyncio.sleep(job.every * random.uniform(0.9, 1.1))  # noqa: S311  jitter, so that workers spread
