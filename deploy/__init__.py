@@ -1,0 +1,1 @@
+"""How EduStream is put on machines: the local launcher, images and cluster descriptions."""

@@ -1,0 +1,1 @@
+"""The whole of EduStream on one bare machine: `python3 -m deploy.local run`."""
