@@ -1,6 +1,5 @@
 """One service in this process, on a real database: its application, people with real tokens, events in and out."""
 
-import importlib
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,7 +10,6 @@ import httpx
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from fastapi import FastAPI
-from psycopg import sql
 
 from services.auth.keys import SigningKey
 from shared.db import Database
@@ -58,14 +56,6 @@ class Harness:
             rows = await tx.rows("SELECT body FROM outbox ORDER BY position")
         events = [json.loads(bytes(row["body"])) for row in rows]
         return [e for e in events if type_ is None or e["type"] == type_]
-
-    async def clean(self) -> None:
-        """Forget every row but those of tables named in the service's `tables.SEEDED`. Identities go on: ids never repeat."""
-        kept = {"alembic_version", *getattr(importlib.import_module(f"services.{self.service.name}.tables"), "SEEDED", ())}
-        async with self.database.reading() as tx:
-            names = await tx.rows("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename")
-            wanted = [sql.Identifier(n["tablename"]) for n in names if n["tablename"] not in kept]
-            await tx.connection.execute(sql.SQL("TRUNCATE {} CASCADE").format(sql.SQL(", ").join(wanted)))
 
 
 @asynccontextmanager

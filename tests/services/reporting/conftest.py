@@ -1,10 +1,9 @@
 """The reporting service for its tests: one application per test session, an empty database per test."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from tests.harness import Harness
+from tests.servers import Databases
 from tests.services.conftest import Start
 
 
@@ -14,6 +13,5 @@ async def running_service(start: Start) -> Harness:
 
 
 @pytest.fixture
-async def service(running_service: Harness) -> AsyncIterator[Harness]:
-    yield running_service
-    await running_service.clean()
+def service(running_service: Harness, clean_databases: Databases) -> Harness:
+    return running_service
