@@ -1,7 +1,6 @@
 """First tables."""
 
 import sqlalchemy as sa
-import sqlmodel
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
@@ -16,14 +15,14 @@ def upgrade() -> None:
     op.create_table('accounts',
     sa.Column('id', sa.BigInteger(), sa.Identity(always=True), nullable=False),
     sa.Column('email', postgresql.CITEXT(), nullable=False),
-    sa.Column('password_hash', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
-    sa.Column('role', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
-    sa.Column('first_name', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
-    sa.Column('last_name', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
-    sa.Column('phone', sqlmodel.sql.sqltypes.AutoString(), nullable=True),
-    sa.Column('avatar_name', sqlmodel.sql.sqltypes.AutoString(), server_default='default.png', nullable=False),
-    sa.Column('currency', sqlmodel.sql.sqltypes.AutoString(), server_default='USD', nullable=False),
-    sa.Column('timezone', sqlmodel.sql.sqltypes.AutoString(), server_default='UTC', nullable=False),
+    sa.Column('password_hash', sa.String(), nullable=False),
+    sa.Column('role', sa.String(), nullable=False),
+    sa.Column('first_name', sa.String(), nullable=False),
+    sa.Column('last_name', sa.String(), nullable=False),
+    sa.Column('phone', sa.String(), nullable=True),
+    sa.Column('avatar_name', sa.String(), server_default='default.png', nullable=False),
+    sa.Column('currency', sa.String(), server_default='USD', nullable=False),
+    sa.Column('timezone', sa.String(), server_default='UTC', nullable=False),
     sa.Column('is_active', sa.Boolean(), server_default=sa.text('true'), nullable=False),
     sa.Column('is_verified', sa.Boolean(), server_default=sa.text('false'), nullable=False),
     sa.Column('email_notifications', sa.Boolean(), server_default=sa.text('true'), nullable=False),
