@@ -4,7 +4,6 @@ import base64
 import os
 import secrets
 import sys
-from pathlib import Path
 
 SERVICES = ("auth", "profiles", "bookings", "messaging", "notifications", "reporting")
 ED25519_PKCS8 = bytes.fromhex("302e020100300506032b657004220420")  # RFC 8410: what stands before the key's 32 bytes
@@ -29,10 +28,10 @@ def lines(admin_email: str) -> list[str]:
 
 
 def main() -> int:
-    path = Path(".env")
+    content = "\n".join(lines(os.environ.get("EDUSTREAM_ADMIN_EMAIL", "admin@example.com")))
     try:
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-            file.write("\n".join(lines(os.environ.get("EDUSTREAM_ADMIN_EMAIL", "admin@example.com"))))
+        with open(os.open(".env", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+            file.write(content)
     except FileExistsError:
         print(".env exists and was left alone; move it away to make a new one.", file=sys.stderr)
         return 1
