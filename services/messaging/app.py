@@ -1,0 +1,33 @@
+"""The messaging service, put together."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from services.messaging.consumers import subscriptions
+from services.messaging.replicas import Owners
+from services.messaging.routes import router
+from services.messaging.settings import MessagingSettings
+from shared.neighbours import Neighbour
+from shared.service import Service
+
+
+@asynccontextmanager
+async def setup(app: FastAPI) -> AsyncIterator[None]:
+    settings: MessagingSettings = app.state.settings
+    token = settings.internal_token
+    owners = Owners(Neighbour("auth", settings.auth_url, token), Neighbour("bookings", settings.bookings_url, token))
+    app.state.owners = owners
+    yield
+    await owners.auth.close()
+    await owners.bookings.close()
+
+
+service = Service(
+    name="messaging",
+    settings=MessagingSettings,
+    routers=(router,),
+    subscriptions=subscriptions,
+    setup=setup,
+)

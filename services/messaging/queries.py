@@ -1,0 +1,121 @@
+"""SQL of the messaging service, and the rows it yields."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    id: int
+    name: str
+    email: str
+    is_active: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    id: int
+    sender_id: int
+    recipient_id: int
+    text: str
+    booking_id: int | None
+    created_at: datetime
+    read_at: datetime | None
+    edited_at: datetime | None
+    deleted_at: datetime | None
+    attachment_id: int | None = None
+    attachment_name: str | None = None
+    attachment_type: str | None = None
+    attachment_size: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Thread:
+    other_id: int
+    other_name: str
+    other_avatar: str
+    unread_count: int
+    message_id: int
+    sender_id: int
+    text: str
+    created_at: datetime
+    deleted_at: datetime | None
+    attachment_name: str | None
+
+
+MESSAGE = "m.id, m.sender_id, m.recipient_id, m.text, m.booking_id, m.created_at, m.read_at, m.edited_at, m.deleted_at"
+WITH_ATTACHMENT = f"""{MESSAGE},
+  a.id AS attachment_id, a.name AS attachment_name, a.content_type AS attachment_type, a.size AS attachment_size"""
+
+# Replicas. A lower version is older news that came late.
+REMEMBER_PERSON = """
+INSERT INTO people (id, version, name, email, avatar_url, is_active)
+VALUES (%(id)s, %(version)s, %(name)s, %(email)s, %(avatar_url)s, %(is_active)s)
+ON CONFLICT (id) DO UPDATE SET version = excluded.version, name = excluded.name, email = excluded.email,
+  avatar_url = excluded.avatar_url, is_active = excluded.is_active
+WHERE people.version < excluded.version
+"""
+REMEMBER_BOOKING = """
+INSERT INTO bookings (id, version, student_id, tutor_user_id)
+VALUES (%(id)s, %(version)s, %(student_id)s, %(tutor_user_id)s)
+ON CONFLICT (id) DO UPDATE SET version = excluded.version, student_id = excluded.student_id,
+  tutor_user_id = excluded.tutor_user_id
+WHERE bookings.version < excluded.version
+"""
+PERSON = "SELECT id, name, email, is_active FROM people WHERE id = %(id)s"
+IS_BOOKING_OF = """
+SELECT EXISTS (
+  SELECT FROM bookings WHERE id = %(id)s
+    AND (student_id, tutor_user_id) IN ((%(one)s::bigint, %(other)s::bigint), (%(other)s::bigint, %(one)s::bigint))
+)
+"""
+
+# Both thread rows are taken in the order of `owner_id`, so that two people writing to each other wait instead of dying of a
+# deadlock; the row locks number the messages, and time never goes back within a pair.
+SEND = f"""
+WITH sides AS (
+  INSERT INTO threads (owner_id, other_id, message_count, unread_count, last_message_at)
+  SELECT owner_id, other_id, 1, unread, %(now)s::timestamptz
+  FROM (VALUES (%(sender_id)s::bigint, %(recipient_id)s::bigint, 0), (%(recipient_id)s, %(sender_id)s, 1))
+    AS side (owner_id, other_id, unread)
+  ORDER BY owner_id
+  ON CONFLICT (owner_id, other_id) DO UPDATE SET message_count = threads.message_count + 1,
+    unread_count = threads.unread_count + excluded.unread_count,
+    last_message_at = greatest(threads.last_message_at, excluded.last_message_at)
+  RETURNING message_count, last_message_at
+)
+INSERT INTO messages AS m (sender_id, recipient_id, position, text, booking_id, created_at)
+SELECT %(sender_id)s::bigint, %(recipient_id)s::bigint, max(message_count), %(text)s::text, %(booking_id)s::bigint,
+  max(last_message_at)
+FROM sides
+RETURNING {MESSAGE}
+"""
+
+# The page is cut first, then each of its threads finds its last message by one index lookup.
+THREADS = """
+SELECT t.other_id, p.name AS other_name, p.avatar_url AS other_avatar, t.unread_count,
+  m.id AS message_id, m.sender_id, m.text, m.created_at, m.deleted_at, a.name AS attachment_name
+FROM (
+  SELECT owner_id, other_id, unread_count, message_count, last_message_at FROM threads
+  WHERE owner_id = %(owner_id)s ORDER BY last_message_at DESC, other_id LIMIT %(limit)s OFFSET %(offset)s
+) AS t
+JOIN people p ON p.id = t.other_id
+JOIN messages m ON m.low_id = least(t.owner_id, t.other_id) AND m.high_id = greatest(t.owner_id, t.other_id)
+  AND m.position = t.message_count
+LEFT JOIN attachments a ON a.message_id = m.id
+ORDER BY t.last_message_at DESC, t.other_id
+"""
+MESSAGE_COUNT = "SELECT message_count FROM threads WHERE owner_id = %(owner_id)s AND other_id = %(other_id)s"
+CONVERSATION = f"""
+SELECT {WITH_ATTACHMENT} FROM messages m LEFT JOIN attachments a ON a.message_id = m.id
+WHERE m.low_id = least(%(one)s::bigint, %(other)s::bigint) AND m.high_id = greatest(%(one)s::bigint, %(other)s::bigint)
+  AND m.position BETWEEN %(first)s::bigint AND %(last)s::bigint
+ORDER BY m.position
+"""
+UNREAD_COUNT = "SELECT coalesce(sum(unread_count), 0)::bigint FROM threads WHERE owner_id = %(owner_id)s AND unread_count > 0"
+
+BLOCKER = """
+SELECT blocker_id FROM blocks
+WHERE (blocker_id, blocked_id) IN ((%(one)s::bigint, %(other)s::bigint), (%(other)s::bigint, %(one)s::bigint))
+ORDER BY blocker_id = %(one)s::bigint LIMIT 1
+"""
