@@ -1,0 +1,1 @@
+"""The gateway: the only door from outside. It routes, limits, checks tokens and streams; it knows no domain."""

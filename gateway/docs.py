@@ -1,0 +1,153 @@
+"""`/openapi.json`, `/docs` and `/redoc`: the merged document, and two readers for it whose every byte comes from here."""
+
+import asyncio
+import hashlib
+import json
+import time
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from gateway.answers import Send, answer
+from gateway.openapi import merge
+from gateway.outbound import POLICY, Headers
+from gateway.routes import Routes
+from gateway.upstream.errors import ServiceBroke
+from gateway.upstream.fetch import fetch
+from gateway.upstream.pool import Pool
+from shared.errors import NotFound, Refusal, Unavailable
+
+WITHIN = 3.0
+ASK_EVERY = 5.0  # seconds between looks at the services' documents
+ASYNCAPI = Path(__file__).parents[1] / "docs" / "asyncapi.json"
+TYPES = {".js": b"text/javascript; charset=utf-8", ".css": b"text/css; charset=utf-8", ".png": b"image/png"}
+START = b"""window.onload = () => {
+  window.ui = SwaggerUIBundle({
+    url: "/openapi.json", dom_id: "#swagger-ui", deepLinking: true, persistAuthorization: false,
+    presets: [SwaggerUIBundle.presets.apis], layout: "BaseLayout", validatorUrl: null,
+  });
+};
+"""
+PAGE = """<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>EduStream API</title>
+<link rel="icon" href="/docs/favicon.png">{head}</head>
+<body>{body}</body>
+</html>
+"""
+SWAGGER = PAGE.format(
+    head='<link rel="stylesheet" href="/docs/swagger-ui.css">',
+    body='<div id="swagger-ui"></div><script src="/docs/swagger-ui-bundle.js"></script><script src="/docs/start.js"></script>',
+).encode()
+REDOC = PAGE.format(
+    head="<style>body { margin: 0 }</style>",
+    body='<redoc spec-url="/openapi.json"></redoc><script src="/docs/redoc.standalone.js"></script>',
+).encode()
+
+
+class Documents:
+    """The merged OpenAPI document, made anew only when a service's own has changed; a service that is down keeps its last one."""
+
+    def __init__(self, pools: dict[str, Pool], routes: Routes, public_url: str) -> None:
+        self._pools, self._routes, self._public_url = pools, routes, public_url
+        self._lock = asyncio.Lock()
+        self._asked_at = float("-inf")
+        self._raw: dict[str, bytes] = {}
+        self._merged: tuple[bytes, bytes] | None = None
+
+    async def current(self) -> tuple[bytes, bytes]:
+        """The document and its entity tag. Raises `Unavailable` while no service has given one."""
+        async with self._lock:
+            if self._merged is None or time.monotonic() - self._asked_at > ASK_EVERY:
+                await self._look()
+                self._asked_at = time.monotonic()
+        if self._merged is None:
+            raise Unavailable("No service has said yet what it offers.")
+        return self._merged
+
+    async def _look(self) -> None:
+        found = await asyncio.gather(*(_document(pool) for pool in self._pools.values()))
+        raw = self._raw | {name: body for name, body in zip(self._pools, found, strict=True) if body is not None}
+        if raw == self._raw and (self._merged is not None or not raw):
+            return
+        self._raw = raw
+        documents = {name: json.loads(body) for name, body in raw.items()}
+        body = json.dumps(merge(documents, self._routes, self._public_url), ensure_ascii=False).encode()
+        self._merged = body, _tag(body)
+
+
+async def _document(pool: Pool) -> bytes | None:
+    for _ in range(2):  # a kept connection may just have been closed
+        try:
+            status, body = await fetch(pool, "/openapi.json", WITHIN)
+        except ServiceBroke as broke:
+            if broke.stale:
+                continue
+            return None
+        except (Refusal, TimeoutError):
+            return None
+        return body if status == 200 and _is_object(body) else None
+    return None
+
+
+def _is_object(body: bytes) -> bool:
+    try:
+        return isinstance(json.loads(body), dict)
+    except ValueError:
+        return False
+
+
+class Docs:
+    """Serves the document and its readers."""
+
+    def __init__(self, documents: Documents, public_url: str) -> None:
+        self._documents = documents
+        self._assets = {"start.js": START} | _assets()
+        self._tags = {name: _tag(body) for name, body in self._assets.items()}
+        self._policy = (
+            "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+            f"font-src 'self' data:; connect-src 'self' {public_url}; worker-src blob:; "
+            "frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+        ).encode()
+
+    def owns(self, path: str) -> bool:
+        return path in ("/openapi.json", "/asyncapi.json", "/docs", "/redoc") or path.startswith("/docs/")
+
+    async def serve(self, path: str, known_tag: bytes, send: Send, headers: Headers) -> int:
+        """Answer a GET. Raises `Refusal`."""
+        if path in ("/openapi.json", "/asyncapi.json"):
+            body, tag = await self._documents.current() if path == "/openapi.json" else _asyncapi()
+            return await _tagged(send, body, tag, known_tag, [*headers, (b"cache-control", b"no-cache")], b"application/json")
+        if path in ("/docs", "/redoc"):
+            page = SWAGGER if path == "/docs" else REDOC
+            return await answer(send, 200, page, [*headers, (POLICY, self._policy)], b"text/html; charset=utf-8")
+        name = path.removeprefix("/docs/")
+        if name not in self._assets:
+            raise NotFound
+        cached = [*headers, (b"cache-control", b"public, max-age=3600")]
+        return await _tagged(send, self._assets[name], self._tags[name], known_tag, cached, TYPES[Path(name).suffix])
+
+
+async def _tagged(send: Send, body: bytes, tag: bytes, known_tag: bytes, headers: Headers, content_type: bytes) -> int:
+    headers = [*headers, (b"etag", tag)]
+    if tag in [t.strip().removeprefix(b"W/") for t in known_tag.split(b",")]:
+        return await answer(send, 304, b"", headers, content_type)
+    return await answer(send, 200, body, headers, content_type)
+
+
+def _asyncapi() -> tuple[bytes, bytes]:
+    if not ASYNCAPI.exists():
+        raise NotFound
+    body = ASYNCAPI.read_bytes()
+    return body, _tag(body)
+
+
+def _tag(body: bytes) -> bytes:
+    return b'"%b"' % hashlib.sha256(body).hexdigest()[:32].encode()
+
+
+def _assets() -> dict[str, bytes]:
+    """Swagger UI and ReDoc as the package `fastapi-offline` carries them; the package itself is found, not imported."""
+    spec: Any = find_spec("fastapi_offline")
+    folder = Path(spec.submodule_search_locations[0]) / "static"
+    return {file.name: file.read_bytes() for file in folder.iterdir() if file.suffix in TYPES}

@@ -1,0 +1,87 @@
+"""Rate limits, exact across all gateways that share a Redis, and counted per process while it is away."""
+
+import asyncio
+from typing import Any
+
+from gateway import metrics
+from gateway.limits.link import ANSWER_TIMEOUT, Link, LinkLost
+from gateway.limits.rate import Rate, Verdict
+from gateway.limits.window import LocalWindows
+from shared import logs
+
+PREFIX = "{edustream:limits}:"  # in braces: one script call names several keys, which a Redis Cluster wants on one node
+MAX_BATCH = 500  # keys in one call, so that no call keeps Redis from others
+log = logs.get(__name__)
+
+Askers = list["asyncio.Future[Verdict]"]
+
+
+class Limiter:
+    """Counts requests. Checks that arrive while an earlier call is under way share the next one, and one entry per client."""
+
+    def __init__(self, link: Link, local: LocalWindows | None = None) -> None:
+        self._link = link
+        self._local = local or LocalWindows()
+        self._pending: dict[tuple[str, Rate], Askers] = {}
+        self._asking = False
+        self._loop = asyncio.get_running_loop()
+
+    async def check(self, key: str, rate: Rate) -> Verdict:
+        """Count one request of `key`."""
+        if not self._link.ready:
+            metrics.limits_local.inc()
+            return self._local.count(key, rate)
+        answer: asyncio.Future[Verdict] = self._loop.create_future()
+        self._pending.setdefault((key, rate), []).append(answer)
+        if not self._asking:
+            self._asking = True
+            self._loop.call_soon(self._ask)
+        return await answer
+
+    def _ask(self) -> None:
+        if not self._pending or not self._link.ready:
+            self._asking = False
+            self._settle_locally(self._pending)
+            self._pending = {}
+            return
+        batch = self._take()
+        keys: list[str] = []
+        arguments: list[int] = []
+        for (key, rate), askers in batch.items():
+            keys.append(PREFIX + key)
+            arguments += (rate.limit, rate.seconds * 1_000_000, len(askers))
+        timer = self._loop.call_later(ANSWER_TIMEOUT, self._link.drop)
+
+        def settle(reply: asyncio.Future[Any]) -> None:
+            timer.cancel()
+            self._settle(batch, reply)
+            self._ask()
+
+        self._link.evaluate(keys, arguments).add_done_callback(settle)
+
+    def _take(self) -> dict[tuple[str, Rate], Askers]:
+        if len(self._pending) <= MAX_BATCH:
+            batch, self._pending = self._pending, {}
+            return batch
+        return {key: self._pending.pop(key) for key in list(self._pending)[:MAX_BATCH]}
+
+    def _settle(self, batch: dict[tuple[str, Rate], Askers], reply: "asyncio.Future[Any]") -> None:
+        answer = LinkLost() if reply.cancelled() or reply.exception() is not None else reply.result()
+        if isinstance(answer, Exception):
+            if not isinstance(answer, LinkLost):  # a script flushed away, a server still loading: a new connection mends it
+                log.warning("limits_refused_by_redis", error=str(answer))
+                self._link.drop()
+            self._settle_locally(batch)
+            return
+        for i, askers in enumerate(batch.values()):
+            passed, remaining, reset = answer[3 * i : 3 * i + 3]
+            for place, asker in enumerate(askers):
+                if not asker.done():
+                    asker.set_result(Verdict(place < passed, max(0, remaining + passed - place - 1), reset / 1_000_000))
+
+    def _settle_locally(self, batch: dict[tuple[str, Rate], Askers]) -> None:
+        for (key, rate), askers in batch.items():
+            metrics.limits_local.inc(len(askers))
+            for asker in askers:
+                if not asker.done():
+                    asker.set_result(self._local.count(key, rate))

@@ -1,0 +1,159 @@
+"""One connection to Redis for the counting script: pipelined, never blocking, gone and back without anybody waiting for it.
+
+A general client costs more per command than a whole proxied request; this one packs and parses with hiredis, and knows one
+command.
+"""
+
+import asyncio
+import ssl
+from collections import deque
+from dataclasses import dataclass
+from typing import Any, Self, cast
+from urllib.parse import unquote, urlsplit
+
+import hiredis
+
+from shared import logs
+
+CONNECT_TIMEOUT = 1.0
+ANSWER_TIMEOUT = 0.25  # a slower Redis is as good as none: requests are waiting
+RETRY_EVERY = 0.5
+log = logs.get(__name__)
+
+
+class LinkLost(Exception):
+    """Redis did not answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """`redis://[user[:password]@]host[:port][/database]`, `rediss://` for TLS."""
+
+    host: str
+    port: int
+    tls: bool
+    username: str
+    password: str
+    database: str
+
+    @classmethod
+    def parse(cls, url: str) -> Self:
+        parts = urlsplit(url)
+        if parts.scheme not in ("redis", "rediss") or not parts.hostname:
+            raise ValueError("must be like redis://host:6379/0")
+        names = unquote(parts.username or ""), unquote(parts.password or "")
+        return cls(parts.hostname, parts.port or 6379, parts.scheme == "rediss", *names, parts.path.strip("/"))
+
+
+class _Replies(asyncio.Protocol):
+    """Pairs replies with the questions, which Redis answers in order."""
+
+    def __init__(self) -> None:
+        self.waiting: deque[asyncio.Future[Any]] = deque()
+        self._reader = hiredis.Reader()
+        self._loop = asyncio.get_running_loop()
+        self.lost = self._loop.create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        self._reader.feed(data)
+        while (reply := self._reader.gets()) is not False:
+            waiter = self.waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(reply)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+        while self.waiting:
+            waiter = self.waiting.popleft()
+            if not waiter.done():
+                waiter.set_exception(LinkLost())
+        if not self.lost.done():
+            self.lost.set_result(None)
+
+    def ask(self, *command: str | int | bytes) -> asyncio.Future[Any]:
+        waiter: asyncio.Future[Any] = self._loop.create_future()
+        self.waiting.append(waiter)
+        self.transport.write(hiredis.pack_command(command))  # type: ignore[arg-type]  # its stub knows one argument only
+        return waiter
+
+
+class Link:
+    """Keeps a connection up. `ready` tells whether `evaluate` can be called now."""
+
+    def __init__(self, address: Address, script: str) -> None:
+        self._address, self._script = address, script
+        self._replies: _Replies | None = None
+        self._sha = b""
+        self._task: asyncio.Task[None] | None = None
+        self._first_try = asyncio.Event()
+
+    @property
+    def ready(self) -> bool:
+        return self._replies is not None
+
+    async def start(self) -> None:
+        """Returns after the first attempt, whatever came of it."""
+        self._task = asyncio.create_task(self._keep_up())
+        await self._first_try.wait()
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        self.drop()
+
+    def drop(self) -> None:
+        """Give the connection up; another is made soon."""
+        replies, self._replies = self._replies, None
+        if replies is not None:
+            replies.transport.abort()
+
+    def evaluate(self, keys: list[str], arguments: list[int]) -> asyncio.Future[Any]:
+        """The script's answer. The future fails with `LinkLost`, or holds a `hiredis.ReplyError`."""
+        if self._replies is None:
+            raise LinkLost
+        return self._replies.ask("EVALSHA", self._sha, len(keys), *keys, *arguments)
+
+    async def _keep_up(self) -> None:
+        told = False
+        while True:
+            try:
+                async with asyncio.timeout(CONNECT_TIMEOUT):
+                    replies = await self._connect()
+            except (OSError, TimeoutError, LinkLost, hiredis.HiredisError) as error:
+                if not told:
+                    log.warning("redis_away", error=str(error) or type(error).__name__, effect="limits are counted per process")
+                    told = True
+                self._first_try.set()
+                await asyncio.sleep(RETRY_EVERY)
+                continue
+            self._replies = replies
+            self._first_try.set()
+            if told:
+                log.info("redis_back")
+            told = False
+            await replies.lost
+            self._replies = None
+
+    async def _connect(self) -> _Replies:
+        to = self._address
+        tls = ssl.create_default_context() if to.tls else None
+        _, replies = await asyncio.get_running_loop().create_connection(_Replies, to.host, to.port, ssl=tls)
+        try:
+            if to.password:
+                _checked(await replies.ask("AUTH", *([to.username] if to.username else []), to.password))
+            if to.database:
+                _checked(await replies.ask("SELECT", to.database))
+            self._sha = _checked(await replies.ask("SCRIPT", "LOAD", self._script))
+        except BaseException:
+            replies.transport.abort()
+            raise
+        return replies
+
+
+def _checked(reply: Any) -> Any:
+    if isinstance(reply, Exception):
+        raise reply
+    return reply

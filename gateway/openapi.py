@@ -1,0 +1,171 @@
+"""One OpenAPI document out of the services': what is reachable from outside, one schema per name, security as in the table."""
+
+import json
+import re
+from typing import Any
+
+from gateway.paths import canonical
+from gateway.routes import Access, Class, Route, Routes
+
+Json = dict[str, Any]
+REF = "#/components/schemas/"
+METHODS = ("get", "put", "post", "delete", "patch", "head", "options")
+PROBLEM: Json = {
+    "type": "object",
+    "title": "Problem",
+    "description": "The one shape of every error.",
+    "required": ["detail", "code"],
+    "properties": {
+        "detail": {"type": "string", "description": "What went wrong, for a person."},
+        "code": {"type": "string", "description": "Stable, for programs."},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["field", "message"],
+                "properties": {"field": {"type": "string"}, "message": {"type": "string"}},
+            },
+        },
+    },
+}
+OURS = ("Problem", "FieldProblem", "HTTPValidationError", "ValidationError")  # one schema of our own stands for all of these
+SECURITY: Json = {
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+        "description": "The `access_token` that login answers.",
+    },
+    "password": {
+        "type": "oauth2",
+        "description": "Sign in here with an e-mail address as the user name.",
+        "flows": {"password": {"tokenUrl": "/auth/login", "refreshUrl": "/auth/refresh", "scopes": {}}},
+    },
+}
+ANSWERS = {
+    "401": "Sign in: the access token is missing or not valid",
+    "429": "Too many requests: see Retry-After",
+    "503": "Not available at the moment: see Retry-After",
+}
+NEEDS: dict[Access, list[Json]] = {
+    Access.REQUIRED: [{"bearer": []}, {"password": []}],
+    Access.OPTIONAL: [{}, {"bearer": []}, {"password": []}],
+    Access.OPEN: [],
+}
+
+
+def merge(documents: dict[str, Json], routes: Routes, public_url: str) -> Json:
+    """The document for clients. The same documents give the same bytes, whatever order they came in."""
+    documents = {service: documents[service] for service in sorted(documents)}
+    schemas = {service: _schemas(document) for service, document in documents.items()}
+    clashing = _clashing(schemas)
+    paths: Json = {"/health": {"get": _health_operation()}}
+    components: Json = {"Problem": PROBLEM}
+    tags: dict[str, Json] = {"health": {"name": "health", "description": "Is everything there?"}}
+    seen: set[str] = set()
+    for service, document in documents.items():
+        names = {name: f"{service.title()}{name}" for name in schemas[service] if name in clashing}
+        names |= dict.fromkeys(OURS, "Problem")
+        for path, item in document.get("paths", {}).items():
+            if (kept := _item(service, path, _renamed(item, names), routes, seen)) is not None:
+                paths[path] = kept
+        components |= {names.get(name, name): _renamed(schema, names) for name, schema in schemas[service].items()}
+        tags[service] = {"name": service, "description": document.get("info", {}).get("description", f"What {service} owns.")}
+        tags |= {tag["name"]: tag for tag in document.get("tags", [])}
+    used = {tag for item in paths.values() for operation in _operations(item) for tag in operation["tags"]}
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "EduStream", "version": "1.0.0", "description": "The backend of a tutoring marketplace."},
+        "servers": [{"url": public_url}, {"url": "/", "description": "Where this page came from"}],
+        "tags": [tags[name] for name in sorted(tags) if name in used],
+        "paths": dict(sorted(paths.items())),
+        "components": {
+            "schemas": dict(sorted(components.items())),
+            "responses": {f"Problem{status}": _problem(text) for status, text in ANSWERS.items()},
+            "securitySchemes": SECURITY,
+        },
+    }
+
+
+def _schemas(document: Json) -> Json:
+    schemas: Json = document.get("components", {}).get("schemas", {})
+    return {name: schema for name, schema in schemas.items() if name not in OURS}
+
+
+def _clashing(schemas: dict[str, Json]) -> set[str]:
+    """Names that mean different things in different services, or refer to such a name."""
+    owners: dict[str, list[Json]] = {}
+    for mine in schemas.values():
+        for name, schema in mine.items():
+            owners.setdefault(name, []).append(schema)
+    shared = {name: found for name, found in owners.items() if len(found) > 1}
+    clashing = {name for name, found in shared.items() if any(schema != found[0] for schema in found)}
+    while more := {name for name, found in shared.items() if name not in clashing and _refers(found[0]) & clashing}:
+        clashing |= more
+    return clashing
+
+
+def _refers(schema: Json) -> set[str]:
+    return set(re.findall(rf'"{REF}([^"]+)"', json.dumps(schema)))
+
+
+def _renamed(node: Any, names: dict[str, str]) -> Any:
+    if isinstance(node, dict):
+        return {
+            key: REF + names.get(value[len(REF) :], value[len(REF) :])
+            if isinstance(value, str) and key == "$ref" and value.startswith(REF)
+            else _renamed(value, names)
+            for key, value in node.items()
+        }
+    return [_renamed(value, names) for value in node] if isinstance(node, list) else node
+
+
+def _item(service: str, path: str, item: Json, routes: Routes, seen: set[str]) -> Json | None:
+    """The path's item as it is from outside, or None when it is not reachable there."""
+    plain = canonical(re.sub(r"\{[^}]*\}", "1", path).encode())
+    route = routes.find(plain) if plain else None
+    if route is None or route.service != service:
+        return None
+    return {key: _operation(service, key, path, value, route, seen) if key in METHODS else value for key, value in item.items()}
+
+
+def _operation(service: str, method: str, path: str, operation: Json, route: Route, seen: set[str]) -> Json:
+    tags = operation.get("tags") or [service]
+    name = operation.get("operationId") or f"{service}_{method}_{re.sub(r'[^a-z0-9]+', '_', path.lower()).strip('_')}"
+    while name in seen:
+        name += f"_{method}"
+    seen.add(name)
+    access = route.needs(method.upper())
+    statuses = {"503", *(["429"] if route.rate is not Class.UNLIMITED else []), *(["401"] if access is not Access.OPEN else [])}
+    ours = {status: {"$ref": f"#/components/responses/Problem{status}"} for status in sorted(statuses)}
+    responses = dict(sorted((ours | operation.get("responses", {})).items()))
+    return operation | {"tags": tags, "operationId": name, "security": NEEDS[access], "responses": responses}
+
+
+def _operations(item: Json) -> list[Json]:
+    return [operation for method, operation in item.items() if method in METHODS]
+
+
+def _problem(text: str) -> Json:
+    return {"description": text, "content": {"application/json": {"schema": {"$ref": REF + "Problem"}}}}
+
+
+def _health_operation() -> Json:
+    properties = {name: {"type": "string"} for name in ("status", "timestamp", "database", "error")}
+    services = {"type": "object", "additionalProperties": {"type": "string"}}
+    schema = {
+        "type": "object",
+        "required": ["status", "timestamp", "database"],
+        "properties": properties | {"services": services},
+    }
+    content = {"application/json": {"schema": schema}}
+    return {
+        "tags": ["health"],
+        "summary": "System health check",
+        "operationId": "gateway_health",
+        "security": [],
+        "responses": {
+            "200": {"description": "Healthy", "content": content},
+            "503": {"description": "Unhealthy", "content": content},
+        },
+    }

@@ -1,0 +1,137 @@
+"""The route table: which service owns a path, who may come through, how often, and how much a request may carry."""
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+KIB, MIB = 1024, 1024 * 1024
+BODY, UPLOAD = 1 * MIB, 12 * MIB
+
+
+class Access(Enum):
+    """What a request needs. OPTIONAL: a token is checked when there is one. OPEN: a token is not looked at, because clients
+    attach stale ones where they come to get a new one."""
+
+    REQUIRED = "required"
+    OPTIONAL = "optional"
+    OPEN = "open"
+
+
+class Class(Enum):
+    """The rate limit that counts a request; UNLIMITED ones are not counted."""
+
+    DEFAULT = "default"
+    LOGIN = "login"
+    REGISTER = "register"
+    UNLIMITED = "unlimited"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """`template` is the path in the table, for logs and metrics. `reading` is the access for GET, `access` that for the rest."""
+
+    template: str
+    service: str
+    access: Access
+    reading: Access
+    rate: Class = Class.DEFAULT
+    body: int = BODY
+    websocket: bool = False
+
+    def needs(self, method: str) -> Access:
+        return self.reading if method in ("GET", "HEAD", "OPTIONS") else self.access
+
+
+@dataclass(slots=True)
+class _Node:
+    route: Route | None = None  # of this path and all below that have none of their own
+    children: dict[str, "_Node"] = field(default_factory=dict)
+    any: "_Node | None" = None
+
+
+R, O, F = Access.REQUIRED, Access.OPTIONAL, Access.OPEN  # noqa: E741  # the table is read by column
+
+# path (`*` is one segment; everything below belongs to it), service, access, access of GET and HEAD
+TABLE: list[tuple[str, str, Access, Access]] = [
+    ("/auth", "auth", O, O),
+    ("/auth/register", "auth", F, F),
+    ("/auth/login", "auth", F, F),
+    ("/auth/refresh", "auth", F, F),
+    ("/auth/logout", "auth", F, F),
+    ("/auth/forgot-password", "auth", F, F),
+    ("/auth/reset-password", "auth", F, F),
+    ("/auth/verify-email", "auth", F, F),
+    ("/auth/resend-verification", "auth", O, O),
+    ("/auth/logout-all", "auth", R, R),
+    ("/auth/change-password", "auth", R, R),
+    ("/auth/me", "auth", R, R),
+    ("/.well-known/jwks.json", "auth", F, F),
+    ("/api/users", "auth", R, R),
+    ("/api/users/me/avatar", "auth", R, R),
+    ("/api/avatars", "auth", R, F),
+    ("/api/admin/users", "auth", R, R),
+    ("/api/admin/users/*/avatar", "auth", R, R),
+    ("/api/audit", "auth", R, R),
+    ("/api/audit/logs", "reporting", R, R),
+    ("/api/tutors", "profiles", R, O),
+    ("/api/tutors/*", "profiles", R, R),
+    ("/api/tutors/*/public", "profiles", R, O),
+    ("/api/tutors/*/reviews", "bookings", R, O),
+    ("/api/tutors/*/available-slots", "bookings", R, R),
+    ("/api/tutors/me/photo", "profiles", R, R),
+    ("/api/profile/student", "profiles", R, R),
+    ("/api/students/favorites", "profiles", R, R),
+    ("/api/subjects", "profiles", R, O),
+    ("/api/utils", "profiles", R, O),
+    ("/api/admin/tutors", "profiles", R, R),
+    ("/api/bookings", "bookings", R, R),
+    ("/api/tutor/bookings", "bookings", R, R),
+    ("/api/packages", "bookings", R, R),
+    ("/api/reviews", "bookings", R, R),
+    ("/api/reviews/tutors", "bookings", R, O),
+    ("/api/messages", "messaging", R, R),
+    ("/api/messages/with-attachment", "messaging", R, R),
+    ("/api/notifications", "notifications", R, R),
+    ("/ws/*", "notifications", O, O),
+    ("/api/admin/dashboard", "reporting", R, R),
+    ("/api/health/integrity", "reporting", R, R),
+]
+RATES = {
+    "/auth/register": Class.REGISTER,
+    "/auth/login": Class.LOGIN,
+    "/api/avatars": Class.UNLIMITED,  # immutable, and one page of search results shows twenty of them
+}
+UPLOADS = frozenset(
+    {"/api/users/me/avatar", "/api/admin/users/*/avatar", "/api/tutors/me/photo", "/api/messages/with-attachment"}
+)
+SERVICES = ("auth", "profiles", "bookings", "messaging", "notifications", "reporting")
+
+
+class Routes:
+    """Finds a path's route: literal segments before `*`, the longest match wins."""
+
+    def __init__(self) -> None:
+        self._root = _Node()
+        for path, service, access, reading in TABLE:
+            body = UPLOAD if path in UPLOADS else BODY
+            route = Route(path, service, access, reading, RATES.get(path, Class.DEFAULT), body, path == "/ws/*")
+            self._add(path, route)
+
+    def _add(self, path: str, route: Route) -> None:
+        node = self._root
+        for segment in path[1:].split("/"):
+            if segment == "*":
+                node.any = node = node.any or _Node()
+            else:
+                node = node.children.setdefault(segment, _Node())
+        node.route = route
+
+    def find(self, path: str) -> Route | None:
+        """The route of a canonical path."""
+        found = None
+        here = [self._root]
+        for segment in path[1:].split("/"):
+            here = [n for node in here for n in (node.children.get(segment), node.any) if n is not None]
+            if not here:
+                break
+            found = next((node.route for node in here if node.route is not None), found)
+        return found

@@ -1,0 +1,80 @@
+"""The gateway's configuration."""
+
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic_settings import NoDecode
+
+from gateway.clients import TrustedProxies
+from gateway.limits.link import Address
+from gateway.limits.rate import Rate
+from gateway.routes import SERVICES
+from shared.settings import Settings
+
+
+def _rate(text: str) -> str:
+    Rate.parse(text)
+    return text
+
+
+def _split(value: object) -> object:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _networks(values: list[str]) -> list[str]:
+    TrustedProxies(values)
+    return values
+
+
+def _origins(values: list[str]) -> list[str]:
+    for value in values:
+        parts = urlsplit(value)
+        if value != "*" and (parts.scheme not in ("http", "https") or not parts.netloc or parts.path or parts.query):
+            raise ValueError("must be origins like https://app.example.com, separated by commas, or *")
+    return values
+
+
+def _base(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query:
+        raise ValueError("must be like http://host:port")
+    return url.rstrip("/")
+
+
+def _redis(url: str) -> str:
+    Address.parse(url)
+    return url
+
+
+RateText = Annotated[str, AfterValidator(_rate)]
+Commas = Annotated[list[str], NoDecode, BeforeValidator(_split)]
+ServiceUrl = Annotated[str, AfterValidator(_base)]
+
+
+class GatewaySettings(Settings):
+    """Field aliases are the variables' names; `.env.example` gives their meaning."""
+
+    port: int = Field(8000, ge=0, le=65_535, validation_alias="EDUSTREAM_PORT")
+    public_url: ServiceUrl = Field("http://localhost:8000", validation_alias="PUBLIC_URL")
+    redis_url: Annotated[str, AfterValidator(_redis)] = Field(validation_alias="REDIS_URL", repr=False)
+    auth_url: ServiceUrl = Field("http://127.0.0.1:8001", validation_alias="AUTH_URL")
+    profiles_url: ServiceUrl = Field("http://127.0.0.1:8002", validation_alias="PROFILES_URL")
+    bookings_url: ServiceUrl = Field("http://127.0.0.1:8003", validation_alias="BOOKINGS_URL")
+    messaging_url: ServiceUrl = Field("http://127.0.0.1:8004", validation_alias="MESSAGING_URL")
+    notifications_url: ServiceUrl = Field("http://127.0.0.1:8005", validation_alias="NOTIFICATIONS_URL")
+    reporting_url: ServiceUrl = Field("http://127.0.0.1:8006", validation_alias="REPORTING_URL")
+    rate_limit_register: RateText = Field("5/minute", validation_alias="EDUSTREAM_RATE_LIMIT_REGISTER")
+    rate_limit_login: RateText = Field("10/minute", validation_alias="EDUSTREAM_RATE_LIMIT_LOGIN")
+    rate_limit_default: RateText = Field("100/minute", validation_alias="EDUSTREAM_RATE_LIMIT_DEFAULT")
+    trusted_proxies: Annotated[Commas, AfterValidator(_networks)] = Field([], validation_alias="TRUSTED_PROXIES")
+    cors_origins: Annotated[Commas, AfterValidator(_origins)] = Field([], validation_alias="CORS_ORIGINS")
+    access_log: bool = Field(True, validation_alias="GATEWAY_ACCESS_LOG")
+    answer_timeout: float = Field(30.0, gt=0, validation_alias="GATEWAY_ANSWER_TIMEOUT")
+    websocket_idle: float = Field(120.0, gt=0, validation_alias="GATEWAY_WEBSOCKET_IDLE")
+    websocket_frame: int = Field(65_536, ge=125, validation_alias="GATEWAY_WEBSOCKET_FRAME")
+    drain_timeout: int = Field(30, ge=1, validation_alias="GATEWAY_DRAIN_TIMEOUT")
+
+    def services(self) -> dict[str, str]:
+        """Where each service is."""
+        return {name: getattr(self, f"{name}_url") for name in SERVICES}

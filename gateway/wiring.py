@@ -1,0 +1,102 @@
+"""Puts the gateway together when the server starts, and takes it apart when it stops (the ASGI lifespan)."""
+
+import asyncio
+from contextlib import AsyncExitStack
+from typing import Any
+
+from gateway.access import AccessLog
+from gateway.answers import Receive, Send
+from gateway.app import Gateway
+from gateway.clients import TrustedProxies
+from gateway.docs import Docs, Documents
+from gateway.guard import Guard
+from gateway.health import Health
+from gateway.limits import Limiter
+from gateway.limits.link import Address, Link
+from gateway.limits.rate import Rate
+from gateway.limits.window import SCRIPT
+from gateway.outbound import Cors
+from gateway.own import Own
+from gateway.routes import Class, Routes
+from gateway.server.protocol import EdgeState, Patience
+from gateway.settings import GatewaySettings
+from gateway.sweeper import Sweeper
+from gateway.tunnel import Tunnels
+from gateway.upstream.pool import Pool
+from shared.broker import Broker
+from shared.revocations import Follower
+from shared.tokens import TokenVerifier, keys_at
+
+
+class Application:
+    """What uvicorn is given. `drain` is called once the process has been told to stop."""
+
+    def __init__(self, settings: GatewaySettings, patience: Patience | None = None) -> None:
+        self._settings = settings
+        self._patience = patience or Patience()
+        self._gateway: Gateway
+        self._tunnels: Tunnels
+        self._own: Own
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._lifespan(scope, receive, send)
+        else:
+            await self._gateway(scope, receive, send)
+
+    def drain(self) -> None:
+        self._own.draining = True
+        self._tunnels.close_all()
+
+    async def _lifespan(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        await receive()
+        async with AsyncExitStack() as stack:
+            try:
+                await self._start(stack, scope["state"])
+            except Exception as error:
+                await send({"type": "lifespan.startup.failed", "message": str(error)})
+                raise
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _start(self, stack: AsyncExitStack, state: dict[str, Any]) -> None:
+        settings = self._settings
+        sweeper = Sweeper()
+        sweeper.start()
+        stack.callback(sweeper.stop)
+        state["edge"] = EdgeState(sweeper, self._patience)
+        pools = {name: Pool(name, url, sweeper, settings.answer_timeout) for name, url in settings.services().items()}
+        for pool in pools.values():
+            stack.callback(pool.close)
+        link = Link(Address.parse(settings.redis_url), SCRIPT)
+        await link.start()
+        stack.push_async_callback(link.stop)
+        verifier = TokenVerifier(keys_at(settings.auth_url))
+        follower = Follower(verifier.revocations, Broker(settings.amqp_url, "gateway"), settings.redis_url)
+        following = asyncio.create_task(follower.run())
+        stack.callback(following.cancel)
+        access = AccessLog(enabled=settings.access_log)
+        stack.callback(access.flush)
+        self._tunnels = Tunnels(sweeper, idle=settings.websocket_idle, frame=settings.websocket_frame)
+        routes = Routes()
+        self._own = Own(Health(pools), Docs(Documents(pools, routes, settings.public_url), settings.public_url))
+        self._gateway = Gateway(
+            routes=routes,
+            guard=Guard(verifier, Limiter(link), _rates(settings)),
+            pools=pools,
+            tunnels=self._tunnels,
+            own=self._own,
+            cors=Cors(settings.cors_origins),
+            proxies=TrustedProxies(settings.trusted_proxies),
+            access=access,
+        )
+
+
+def _rates(settings: GatewaySettings) -> dict[Class, Rate | None]:
+    return {
+        Class.REGISTER: Rate.parse(settings.rate_limit_register),
+        Class.LOGIN: Rate.parse(settings.rate_limit_login),
+        Class.DEFAULT: Rate.parse(settings.rate_limit_default),
+        Class.UNLIMITED: None,
+    }
