@@ -96,7 +96,7 @@ def main(service: Service) -> None:
     if command == "migrate":
         migrate(service, settings)
     elif command in service.commands:
-        asyncio.run(_run(service.commands[command], settings))
+        asyncio.run(run_command(service.commands[command], settings))
     else:
         app = build(service, settings, api=command in ("api", "all"), worker=command in ("worker", "all"))
         serve(app, settings)
@@ -105,7 +105,7 @@ def main(service: Service) -> None:
 def migrate(service: Service, settings: ServiceSettings) -> None:
     migrations.upgrade(service.name, settings.migration_database_url)
     if service.prepare:
-        asyncio.run(_run(service.prepare, settings))
+        asyncio.run(run_command(service.prepare, settings))
     log.info("migrated")
 
 
@@ -125,7 +125,8 @@ def serve(app: FastAPI, settings: ServiceSettings) -> None:
     )
 
 
-async def _run(command: Command, settings: ServiceSettings) -> None:
+async def run_command(command: Command, settings: ServiceSettings) -> None:
+    """Run one of a service's commands (or its `prepare`) with a small pool of its own."""
     database = Database(settings.database_url, 2, settings.service)
     await database.open()
     try:

@@ -1,27 +1,35 @@
 """The whole suite as an operator would run it: every service a process, one gateway, real servers, real mail."""
 
-import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default as policy
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
 
+from deploy.local import ports
+from deploy.local.processes import SERVICES
+from deploy.local.suite import Suite
+from shared.service import find, run_command
 from tests.e2e.people import Person, signs_in
+from tests.harness import settings_of
+from tests.servers import Databases
 from tests.waiting import eventually
+
+ADMIN, ADMIN_PASSWORD = "admin@example.com", "admin12345"
 
 
 class Mailbox:
     """An SMTP server that keeps what it is given."""
 
     def __init__(self) -> None:
+        self.url = ""
         self.mails: list[EmailMessage] = []
 
     async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802  aiosmtpd's name
-        self.mails.append(cast("EmailMessage", message_from_bytes(envelope.content, policy=policy)))
+        self.mails.append(message_from_bytes(envelope.content, policy=policy))
         return "250 kept"
 
     def to(self, address: str) -> list[EmailMessage]:
@@ -42,10 +50,43 @@ def text_of(mail: EmailMessage) -> str:
 
 
 @pytest.fixture(scope="session")
-def mailbox() -> Any:
+def mailbox() -> Iterator[Mailbox]:
     box = Mailbox()
-    controller = Controller(box, hostname="127.0.0.1", port=0)
+    port = ports.choose(0)
+    controller = Controller(box, hostname="127.0.0.1", port=port)
     controller.start()
-    box.url = f"smtp://127.0.0.1:{controller.server.sockets[0].getsockname()[1]}"  # type: ignore[attr-defined]
+    box.url = f"smtp://127.0.0.1:{port}"
     yield box
     controller.stop()
+
+
+@pytest.fixture(scope="session")
+async def suite(
+    databases: Databases, redis_url: str, amqp_url: str, mailbox: Mailbox, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Suite]:
+    """All services and the gateway as processes, without rate limits."""
+    for name in SERVICES:
+        await prepared(name, databases[name])
+    unlimited = {f"EDUSTREAM_RATE_LIMIT_{name}": "off" for name in ("REGISTER", "LOGIN", "DEFAULT")}
+    directory = tmp_path_factory.mktemp("suite")
+    async with Suite.on(directory, databases, redis_url, amqp_url, SMTP_URL=mailbox.url, **unlimited) as running:
+        yield running
+
+
+async def prepared(name: str, database_url: str) -> None:
+    """What a service does after its migrations: seeds, the first administrator."""
+    service = find(name)
+    values = {"database_url": database_url, "redis_url": "redis://unused", "amqp_url": "amqp://unused"}
+    settings = settings_of(service, admin_email=ADMIN, admin_password=ADMIN_PASSWORD, **values)
+    if service.prepare:
+        await run_command(service.prepare, settings)
+
+
+@pytest.fixture(scope="session")
+def gateway(suite: Suite) -> str:
+    return suite.gateway_url
+
+
+@pytest.fixture(scope="session")
+async def administrator(gateway: str) -> Person:
+    return await signs_in(gateway, ADMIN, ADMIN_PASSWORD)

@@ -13,14 +13,14 @@ from tests.waiting import eventually
 pytestmark = pytest.mark.xdist_group("e2e")
 
 
-async def test_one_lesson_from_sign_up_to_notification(gateway: str, admin: Person, mailbox: Mailbox) -> None:
+async def test_one_lesson_from_sign_up_to_notification(gateway: str, administrator: Person, mailbox: Mailbox) -> None:
     student, tutor = await registers(gateway, "student", "Jane"), await registers(gateway, "tutor", "John")
 
     tutor_id = await tutor.fills_profile()
     assert (await tutor.call("POST", "/api/tutors/me/submit"))["status"] == "pending_approval"
-    pending = await admin.get("/api/admin/tutors/pending")
+    pending = await administrator.get("/api/admin/tutors/pending")
     assert tutor_id in [profile["id"] for profile in (pending["items"] if isinstance(pending, dict) else pending)]
-    assert (await admin.call("POST", f"/api/admin/tutors/{tutor_id}/approve"))["status"] == "approved"
+    assert (await administrator.call("POST", f"/api/admin/tutors/{tutor_id}/approve"))["status"] == "approved"
     await tutor.notified_of("tutor_approved")
 
     found = await student.get("/api/tutors", search="Experienced Math", page_size=100)
@@ -56,26 +56,26 @@ async def test_one_lesson_from_sign_up_to_notification(gateway: str, admin: Pers
     await mailbox.holds(tutor.email, "Jane")
 
     async def audited() -> bool:
-        logs = await admin.get("/api/audit/logs", page_size=100)
+        logs = await administrator.get("/api/audit/logs", page_size=100)
         return any(entry["action"] == "tutor_approved" and entry["details"] for entry in logs)
 
     await eventually(audited)
 
 
-async def test_whoever_was_told_approved_books_in_the_very_next_request(gateway: str, admin: Person) -> None:
+async def test_whoever_was_told_approved_books_in_the_very_next_request(gateway: str, administrator: Person) -> None:
     student, tutor = await registers(gateway), await registers(gateway, "tutor", "Terry")
     tutor_id = await tutor.fills_profile()
     await tutor.call("POST", "/api/tutors/me/submit")
     start_at = (datetime.now(UTC) + timedelta(days=3)).replace(hour=12, minute=0, second=0, microsecond=0).isoformat()
 
-    await admin.call("POST", f"/api/admin/tutors/{tutor_id}/approve")
+    await administrator.call("POST", f"/api/admin/tutors/{tutor_id}/approve")
     booking = await student.books(tutor_id, start_at)
 
     assert booking["status"] == "PENDING"
 
 
-async def test_twenty_racing_requests_for_one_slot_make_one_booking(gateway: str, admin: Person) -> None:
-    _, tutor_id = await approved_tutor(gateway, admin)
+async def test_twenty_racing_requests_for_one_slot_make_one_booking(gateway: str, administrator: Person) -> None:
+    _, tutor_id = await approved_tutor(gateway, administrator)
     students = [await registers(gateway) for _ in range(20)]
     slot = (await students[0].sees_slots(tutor_id))[0]
     body = {"tutor_profile_id": tutor_id, "start_at": slot["start_time"], "duration_minutes": 60, "lesson_type": "online"}
