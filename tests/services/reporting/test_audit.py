@@ -1,0 +1,144 @@
+"""The audit log: complete, filterable, exportable, and not to be changed."""
+
+import csv
+import io
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import psycopg
+import pytest
+
+from services.reporting import audit
+from shared.events import catalogue
+from shared.events.auth import AuthAudited
+from shared.events.base import AuditRecorded
+from shared.events.profiles import ProfilesAudited
+from tests.harness import Harness
+from tests.services.reporting.people import ADMIN
+
+
+def role_changed(user_id: int, **fields: Any) -> AuthAudited:
+    return AuthAudited(action="user_role_changed", actor_id=1, target_type="user", target_id=user_id, **fields)
+
+
+async def logs(service: Harness, **params: Any) -> list[dict[str, Any]]:
+    answer = await service.person(1, "admin").get("/api/audit/logs", params=params)
+    assert answer.status_code == 200, answer.text
+    entries: list[dict[str, Any]] = answer.json()
+    return entries
+
+
+async def test_an_act_is_recorded_with_who_whom_what_and_from_where(service: Harness) -> None:
+    event = AuthAudited.of("user_role_changed", ADMIN, "user", 42, old_role="student", new_role="tutor")
+    await service.deliver(event)
+
+    (entry,) = await logs(service)
+    assert entry == {
+        "id": entry["id"],
+        "user_id": 1,
+        "action": "user_role_changed",
+        "details": {"old_role": "student", "new_role": "tutor"},
+        "ip_address": "192.168.1.1",
+        "created_at": event.occurred_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "service": "auth",
+        "target_type": "user",
+        "target_id": 42,
+        "user_agent": "Browser",
+    }
+
+
+def test_the_log_hears_every_kind_of_audit_event(service: Harness) -> None:
+    audited = {kind.type for kind in catalogue.load().values() if issubclass(kind, AuditRecorded)}
+
+    assert audited <= service.service.subscriptions.kinds.keys()
+    assert "auth.audit.recorded.v1" in audited
+
+
+async def test_only_an_administrator_reads_it(service: Harness) -> None:
+    assert (await service.client().get("/api/audit/logs")).status_code == 401
+    for role in ("student", "tutor"):
+        assert (await service.person(2, role).get("/api/audit/logs")).status_code == 403
+        assert (await service.person(2, role).get("/api/audit/logs/export")).status_code == 403
+
+
+async def test_pages_come_newest_first_with_the_total_in_a_header(service: Harness) -> None:
+    days = [datetime(2026, 1, day, tzinfo=UTC) for day in (1, 3, 2)]
+    await service.deliver(*(role_changed(n, occurred_at=at) for n, at in enumerate(days)))
+
+    answer = await service.person(1, "admin").get("/api/audit/logs", params={"page_size": 2})
+    assert [entry["target_id"] for entry in answer.json()] == [1, 2]
+    assert answer.headers["x-total-count"] == "3"
+    assert [entry["target_id"] for entry in await logs(service, page_size=2, page=2)] == [0]
+    assert await logs(service, page=9) == []
+
+
+@pytest.mark.parametrize(
+    ("params", "found"),
+    [
+        ({"action_type": "tutor_approved"}, [7]),
+        ({"user_id": 2}, [7]),
+        ({"user_id": 1, "action_type": "tutor_approved"}, []),
+        ({"from": "2026-01-02"}, [7]),
+        ({"to": "2026-01-01"}, [5]),
+        ({"from": "2026-01-01T10:00:00Z", "to": "2026-01-02T10:00:00Z"}, [5]),
+        ({"from": "2026-01-01T10:00:01", "to": "2026-01-02T10:00:00Z"}, []),
+    ],
+)
+async def test_filters_combine(service: Harness, params: dict[str, Any], found: list[int]) -> None:
+    first, second = datetime(2026, 1, 1, 10, tzinfo=UTC), datetime(2026, 1, 2, 10, tzinfo=UTC)
+    await service.deliver(role_changed(5, occurred_at=first))
+    await service.deliver(
+        ProfilesAudited(action="tutor_approved", actor_id=2, target_type="tutor", target_id=7, occurred_at=second)
+    )
+
+    assert [entry["target_id"] for entry in await logs(service, **params)] == found
+
+
+@pytest.mark.parametrize("params", [{"from": "yesterday"}, {"user_id": 0}, {"page_size": 101}, {"page": 0}, {"action_type": ""}])
+async def test_a_wrong_filter_is_422(service: Harness, params: dict[str, Any]) -> None:
+    answer = await service.person(1, "admin").get("/api/audit/logs", params=params)
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "validation_error")
+
+
+@pytest.mark.parametrize("statement", ["UPDATE audit_log SET action = 'x'", "DELETE FROM audit_log"])
+async def test_the_service_has_no_right_to_change_what_was_recorded(service: Harness, statement: str) -> None:
+    await service.deliver(role_changed(5))
+
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        async with service.database.transaction() as tx:
+            await tx.connection.execute(statement)
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        async with service.database.transaction() as tx:
+            await tx.connection.execute("TRUNCATE audit_log")
+
+
+async def test_an_export_streams_everything_oldest_first(service: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audit, "BATCH", 3)
+    await service.deliver(*(role_changed(n) for n in range(1, 9)))
+
+    answer = await service.person(1, "admin").get("/api/audit/logs/export")
+
+    assert answer.headers["content-type"] == "application/x-ndjson"
+    assert [json.loads(line)["target_id"] for line in answer.text.splitlines()] == list(range(1, 9))
+
+
+async def test_an_export_as_csv_has_a_header_and_no_formulas(service: Harness) -> None:
+    await service.deliver(role_changed(5, user_agent="=HYPERLINK(1)", details={"note": 'a "quoted", one'}))
+
+    answer = await service.person(1, "admin").get("/api/audit/logs/export", params={"format": "csv", "user_id": 1})
+
+    (row,) = csv.DictReader(io.StringIO(answer.text, newline=""))
+    assert (row["action"], row["target_id"], row["user_agent"]) == ("user_role_changed", "5", "'=HYPERLINK(1)")
+    assert json.loads(row["details"]) == {"note": 'a "quoted", one'}
+    assert row["ip_address"] == ""
+
+
+async def test_an_export_is_itself_audited(service: Harness) -> None:
+    await service.person(7, "admin").get("/api/audit/logs/export", params={"format": "csv", "user_id": 3})
+
+    (event,) = await service.outbox("reporting.audit.recorded.v1")
+    assert event["data"]["action"] == "audit_log_exported"
+    assert event["data"]["actor_id"] == 7
+    assert event["data"]["details"] == {"format": "csv", "user_id": "3"}
