@@ -1,0 +1,74 @@
+"""The suite under the local launcher, with servers of its own: so that any of its processes may be killed."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from deploy.local import ports
+from deploy.local.lifetime import birth
+from tests.e2e.people import Person, signs_in
+from tests.waiting import eventually
+
+ROOT = Path(__file__).parent.parent.parent
+START_SECONDS = 90.0
+
+
+@dataclass(frozen=True)
+class Launched:
+    """A running `python -m deploy.local run`."""
+
+    gateway: str
+    data: Path
+
+    def pid(self, name: str) -> int:
+        """The process of a service, of the gateway, or of a server, as it runs now."""
+        found: dict[str, list[str]] = {}
+        for registry in (self.data / "dev").glob("*.json"):
+            if registry.name in ("processes.json", "services.json"):
+                found |= json.loads(registry.read_text())
+        pid, born = found[name]
+        assert birth(int(pid)) == born, f"{name} does not run"
+        return int(pid)
+
+    def kill(self, name: str) -> None:
+        """kill -9."""
+        os.kill(self.pid(name), signal.SIGKILL)
+
+    async def is_healthy(self) -> bool:
+        try:
+            async with httpx.AsyncClient(timeout=3, trust_env=False) as client:
+                return (await client.get(f"{self.gateway}/health")).status_code == 200
+        except httpx.TransportError:
+            return False
+
+
+@pytest.fixture(scope="session")
+async def launched(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Launched]:
+    data, port = tmp_path_factory.mktemp("launched"), ports.choose()
+    clean = {k: v for k, v in os.environ.items() if k not in ("DATABASE_SERVER_URL", "REDIS_URL", "AMQP_URL")}
+    limits = {f"EDUSTREAM_RATE_LIMIT_{name}": "off" for name in ("REGISTER", "LOGIN", "DEFAULT")}
+    env = {**clean, **limits, "EDUSTREAM_PORT": str(port), "EDUSTREAM_DATA": str(data), "EDUSTREAM_DEMO": "off"}
+    with (data / "launcher.log").open("wb") as log:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "deploy.local", "run"), cwd=ROOT, env=env, stdout=log, stderr=log, start_new_session=True
+        )
+    try:
+        launched = Launched(f"http://127.0.0.1:{port}", data)
+        await eventually(launched.is_healthy, START_SECONDS)
+        yield launched
+    finally:
+        process.send_signal(signal.SIGINT)
+        await asyncio.wait_for(process.wait(), 60)
+
+
+@pytest.fixture
+async def administrator(launched: Launched) -> Person:
+    return await signs_in(launched.gateway, "admin@example.com", "admin12345")
