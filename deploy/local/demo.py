@@ -11,8 +11,9 @@ from typing import Any
 
 import httpx
 
-from gateway.routes import SERVICES, Routes
+from gateway.routes import Routes
 
+ROUTES = Routes()
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 TUTORS = [  # first name, last name, subject, title, hourly rate, currency, zone, years, languages
     ("Tessa", "Hart", "Mathematics", "Calculus without tears", 45, "USD", "America/New_York", 12, ["en", "es"]),
@@ -42,17 +43,17 @@ STUDENTS = [("Sam", "Rivera"), ("Priya", "Nair"), ("Tom", "Baker"), ("Yuki", "Mo
 class Person:
     """Somebody signed in, who speaks to the service that owns a path."""
 
-    routes = Routes()
-    urls = {name: os.environ[f"{name.upper()}_URL"] for name in SERVICES}
-
     def __init__(self, client: httpx.AsyncClient, email: str) -> None:
-        self._client, self.email, self._headers = client, email, {}
+        self._client, self.email = client, email
+        self._headers: dict[str, str] = {}
         self.id = 0
 
     async def ask(self, method: str, path: str, **values: Any) -> Any:
-        route = self.routes.find(path)
+        route = ROUTES.find(path)
         assert route is not None, path  # noqa: S101  the table is the gateway's own
-        answer = await self._client.request(method, self.urls[route.service] + path, headers=self._headers, **values)
+        answer = await self._client.request(
+            method, os.environ[f"{route.service.upper()}_URL"] + path, headers=self._headers, **values
+        )
         if answer.is_error:
             raise RuntimeError(f"{method} {path}: {answer.status_code} {answer.text}")
         return answer.json() if answer.content else None
