@@ -55,13 +55,14 @@ class Running:
 class Valkey:
     """A Valkey of the test's own."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self.port = ports.choose()
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        command = [valkey_executable(), "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", "/tmp"]
+        command = [valkey_executable(), "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", str(self._folder)]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         deadline = time.monotonic() + 10
         while not ports.exchange(self.port, b"PING\r\n").startswith(b"+PONG"):
@@ -82,17 +83,17 @@ StartGateway = Callable[..., Awaitable[Running]]
 
 
 @pytest.fixture(scope="session")
-def valkey() -> Iterator[Valkey]:
-    server = Valkey()
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
+    server = Valkey(tmp_path_factory.mktemp("valkey"))
     server.start()
     yield server
     server.kill()
 
 
 @pytest.fixture
-def own_valkey() -> Iterator[Valkey]:
+def own_valkey(tmp_path: Path) -> Iterator[Valkey]:
     """One that this test may kill."""
-    server = Valkey()
+    server = Valkey(tmp_path)
     server.start()
     yield server
     server.kill()

@@ -1,4 +1,4 @@
-"""A service as the gateway sees it: a raw HTTP/1.1 server that tells what reached it, byte for byte, and answers as it is told."""
+"""A service, for the gateway: a raw HTTP/1.1 server that keeps what reached it, byte for byte, and answers as it is told."""
 
 import asyncio
 import contextlib
@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Self
 
-from tests.harness import SIGNING_KEY
+from tests.gateway.keys import JWKS
 
 
 @dataclass
@@ -119,7 +119,7 @@ class StandIn:
         exchange = Exchange(Seen(raw, method, target, headers), reader, writer)
         path = target.partition("?")[0]
         if path == "/.well-known/jwks.json":
-            await exchange.answer("200 OK", json.dumps({"keys": [SIGNING_KEY.jwk]}).encode())
+            await exchange.answer("200 OK", json.dumps(JWKS).encode())
         elif path in self.on:
             self.seen.append(exchange.seen)
             await self.on[path](exchange)

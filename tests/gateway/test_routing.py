@@ -8,7 +8,7 @@ import pytest
 from gateway.paths import canonical
 from gateway.routes import Access, Routes
 from tests.gateway.conftest import Running, Services
-from tests.harness import token
+from tests.gateway.keys import token
 
 OWNERS = [
     ("/auth/me", "auth"),
