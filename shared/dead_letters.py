@@ -1,0 +1,116 @@
+"""Dead letters: messages a service refused for ever, or failed at too often. Look at them, give them back, or drop them."""
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Self
+
+import aio_pika
+from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, AbstractQueue
+from aio_pika.exceptions import ChannelNotFoundEntity
+
+MOST = 10_000  # messages looked at in one go
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A dead letter. `data` may be private."""
+
+    id: str
+    type: str
+    time: str
+    reason: str
+    data: Any
+
+    @classmethod
+    def of(cls, message: AbstractIncomingMessage) -> Self:
+        try:
+            body = json.loads(message.body)
+        except ValueError:
+            body = {}
+        body = body if isinstance(body, dict) else {}
+        reason = str((message.headers or {}).get("x-first-death-reason", "unknown"))
+        return cls(message.message_id or "", str(body.get("type", "?")), str(body.get("time", "?")), reason, body.get("data"))
+
+
+class DeadLetters:
+    """The dead letters of every service on one broker."""
+
+    def __init__(self, channel: AbstractChannel) -> None:
+        self._channel = channel
+
+    @classmethod
+    @asynccontextmanager
+    async def at(cls, url: str) -> AsyncIterator[Self]:
+        async with await aio_pika.connect(url, timeout=5) as connection:
+            yield cls(await connection.channel(publisher_confirms=True))
+
+    async def count(self, service: str) -> int:
+        """How many there are; 0 for a service that never started."""
+        try:
+            queue = await self._channel.get_queue(f"edustream.{service}.dead", ensure=True)
+        except ChannelNotFoundEntity:  # which also closed the channel
+            await self._channel.reopen()
+            return 0
+        return queue.declaration_result.message_count or 0
+
+    async def show(self, service: str, limit: int = 20) -> list[Letter]:
+        """The oldest, which stay where they are."""
+        letters: list[Letter] = []
+
+        async def look(message: AbstractIncomingMessage) -> bool:
+            letters.append(Letter.of(message))
+            return False
+
+        await self._each(service, look, limit)
+        return letters
+
+    async def replay(self, service: str, event_id: str | None = None) -> int:
+        """Give them (or one) back to the service; how many. A letter is gone only when the broker has confirmed its copy."""
+
+        async def give_back(message: AbstractIncomingMessage) -> bool:
+            if event_id not in (None, message.message_id):
+                return False
+            copy = aio_pika.Message(
+                message.body,
+                message_id=message.message_id,
+                content_type=message.content_type,
+                delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
+            )
+            await self._channel.default_exchange.publish(copy, f"edustream.{service}", mandatory=True, timeout=10)
+            return True
+
+        return await self._each(service, give_back)
+
+    async def drop(self, service: str, event_id: str | None = None) -> int:
+        """Forget them (or one); how many."""
+
+        async def forget(message: AbstractIncomingMessage) -> bool:
+            return event_id in (None, message.message_id)
+
+        return await self._each(service, forget)
+
+    async def _each(self, service: str, settle: Callable[[AbstractIncomingMessage], Awaitable[bool]], limit: int = MOST) -> int:
+        """Take the letters that are there now; those that `settle` is done with go, the others return to their place."""
+        if not (there := await self.count(service)):
+            return 0
+        queue = await self._channel.get_queue(f"edustream.{service}.dead")
+        kept: list[AbstractIncomingMessage] = []
+        done = 0
+        try:
+            for _ in range(min(limit, there)):
+                if (message := await _next(queue)) is None:
+                    break
+                kept.append(message)
+                if await settle(message):
+                    await kept.pop().ack()
+                    done += 1
+        finally:
+            for message in kept:
+                await message.nack(requeue=True)  # not reject: looking must not count as a failed delivery
+        return done
+
+
+async def _next(queue: AbstractQueue) -> AbstractIncomingMessage | None:
+    return await queue.get(fail=False, timeout=5)
