@@ -61,7 +61,9 @@ class Instance:
         """Start what does not run, detached from the caller; safe to call from many processes at once."""
         with self.lock():
             missing = [s for s in self.embedded() if not self.is_up(s)]
-            programs = self.programs(missing)
+            records = self.settle(missing)
+            with ThreadPoolExecutor(3) as pool:
+                programs = list(pool.map(lambda server: server.program(records[server]), missing))
             children = [(program, self._spawn(program)) for program in programs]
             for program, child in children:
                 self._await(program, child)
@@ -90,21 +92,25 @@ class Instance:
         """Whether the server that this instance started still lives and answers."""
         return bool(self.registry.pid(server.name)) and server.answers(self._load(server).port)
 
-    def programs(self, servers: list[Server]) -> list[Program]:
-        """Settle port and password of each server, prepare its files, and say how to start it.
+    def services(self) -> dict[str, int]:
+        """The pids of the services that a runner keeps alive on this instance."""
+        return Registry(self.directory / "services.json").living()
+
+    def settle(self, servers: list[Server]) -> dict[Server, Record]:
+        """Settle the port and password of each server, the same as last time where possible.
 
         Ends first what a killed launcher left running.
         """
         self._stop(servers)
-        records: dict[str, Record] = {}
+        records: dict[Server, Record] = {}
         for server in servers:
             old = self._load(server)
             taken = frozenset(record.port for record in records.values())
-            records[server.name] = Record(ports.choose(old.port, taken), old.password or secrets.token_urlsafe(18))
+            records[server] = Record(ports.choose(old.port, taken), old.password or secrets.token_urlsafe(18))
         if records:
-            write_private(self._records, json.dumps({**self._all(), **{n: asdict(r) for n, r in records.items()}}, indent=1))
-        with ThreadPoolExecutor(3) as pool:
-            return list(pool.map(lambda server: server.program(records[server.name]), servers))
+            settled = {server.name: asdict(record) for server, record in records.items()}
+            write_private(self._records, json.dumps({**self._all(), **settled}, indent=1))
+        return records
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:

@@ -12,7 +12,7 @@ from deploy.local import ports
 from deploy.local.errors import LaunchError
 from deploy.local.program import Program
 from deploy.local.servers.server import Record, Server, folder_in_package, write_private
-from deploy.local.servers.unprivileged import Unprivileged, find_unprivileged
+from deploy.local.servers.unprivileged import Unprivileged, away, find_unprivileged
 
 SSL_REQUEST = b"\0\0\0\x08\x04\xd2\x16\x2f"
 STARTUP = b"\0\0\0\x29\0\x03\0\0user\0postgres\0database\0postgres\0\0"
@@ -57,6 +57,10 @@ class Postgres(Server):
     def url(self, record: Record) -> str:
         """The superuser's URL, without a database."""
         return f"postgresql://postgres:{record.password}@{ports.LOOPBACK}:{record.port}"
+
+    def elsewhere(self) -> list[Path]:
+        """Directories outside the data directory that it had to use."""
+        return [path for path in [away(self.place.settings.data)] if path.exists()]
 
     def _initialize(self, seat: Unprivileged, cluster: Path, env: dict[str, str], record: Record) -> None:
         shutil.rmtree(cluster, ignore_errors=True)

@@ -35,6 +35,11 @@ def find_unprivileged(binaries: Path, directory: Path, data: Path) -> Unprivileg
     raise LaunchError("PostgreSQL does not run as root here: start EduStream as an ordinary user, or set DATABASE_SERVER_URL.")
 
 
+def away(data: Path) -> Path:
+    """Where PostgreSQL of this data directory lives if it cannot live inside."""
+    return Path("/var/tmp") / f"edustream-{hashlib.sha256(bytes(data)).hexdigest()[:10]}"  # noqa: S108  its owner is checked
+
+
 def _ways(binaries: Path, directory: Path, data: Path) -> Iterator[Unprivileged]:
     """A user namespace first: `nobody` inside, root outside, so a private home stays readable and nothing changes owner.
 
@@ -50,19 +55,18 @@ def _ways(binaries: Path, directory: Path, data: Path) -> Iterator[Unprivileged]
     become = ("setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups")
     owner = (user.pw_uid, user.pw_gid)
     yield Unprivileged(binaries, directory, become, owner)
-    away = Path("/var/tmp") / f"edustream-{hashlib.sha256(bytes(data)).hexdigest()[:10]}"  # noqa: S108  made below, owner-checked
-    package = binaries.parent.parent
-    _copy(package, away)
-    yield Unprivileged(away / package.name / binaries.relative_to(package), away / directory.parent.name, become, owner)
+    package, outside = binaries.parent.parent, away(data)
+    _copy(package, outside)
+    yield Unprivileged(outside / package.name / binaries.relative_to(package), outside / directory.parent.name, become, owner)
 
 
-def _copy(package: Path, away: Path) -> None:
-    away.mkdir(mode=0o755, exist_ok=True)
-    if away.is_symlink() or away.stat().st_uid != 0:
-        raise LaunchError(f"{away} belongs to somebody else: remove it.")
+def _copy(package: Path, target: Path) -> None:
+    target.mkdir(mode=0o755, exist_ok=True)
+    if target.is_symlink() or target.stat().st_uid != 0:
+        raise LaunchError(f"{target} belongs to somebody else: remove it.")
     for source in (package, package.with_name(f"{package.name}.libs")):  # wheels keep their libraries beside the package
-        if source.exists() and not (away / source.name).exists():
-            shutil.copytree(source, away / source.name, symlinks=True)
+        if source.exists() and not (target / source.name).exists():
+            shutil.copytree(source, target / source.name, symlinks=True)
 
 
 def _works(seat: Unprivileged) -> bool:

@@ -1,0 +1,106 @@
+"""What `python -m deploy.local` can be told."""
+
+import argparse
+import asyncio
+import ctypes
+import shutil
+import signal
+import sys
+
+from deploy.local import development
+from deploy.local.errors import LaunchError
+from deploy.local.logs import Terminal
+from deploy.local.migrations import migrate
+from deploy.local.place import only_one, stop_running
+from deploy.local.runner import NAME_WIDTH, run
+from deploy.local.servers import Instance
+
+PR_SET_PDEATHSIG = 1
+COMMANDS = {
+    "run": "everything, in the foreground, until Ctrl-C",
+    "up": "only the backing servers, in the background",
+    "down": "stop the runner and the backing servers",
+    "clean": "stop everything and forget all data",
+    "status": "what runs",
+    "env": "start the backing servers and print their URLs for a shell",
+    "migrate": "bring the databases up to date",
+}
+
+
+def main() -> int:
+    """Run one command; what a person can put right is told in one sentence."""
+    arguments = _parse()
+    try:
+        return _execute(arguments.command, Instance(arguments.name), stop_with_parent=arguments.stop_with_parent)
+    except LaunchError as problem:
+        message = str(problem)
+    except BaseExceptionGroup as problems:  # the servers start together: one that cannot is enough to know
+        known, others = problems.split(LaunchError)
+        if others or not known:
+            raise
+        message = _first(known)
+    print(f"edustream: {message}", file=sys.stderr)
+    return 1
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m deploy.local", description="EduStream on this machine.")
+    parser.add_argument("--name", default="dev", help="the instance: dev (default) or test")
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, meaning in COMMANDS.items():
+        command = commands.add_parser(name, help=meaning)
+        command.set_defaults(stop_with_parent=False)
+        if name == "run":
+            command.add_argument("--stop-with-parent", action="store_true", help="end when the calling process does")
+    return parser.parse_args()
+
+
+def _execute(command: str, instance: Instance, *, stop_with_parent: bool) -> int:
+    if command == "run":
+        if stop_with_parent and sys.platform == "linux":
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        with only_one(instance):
+            return asyncio.run(run(instance))
+    if command == "migrate":
+        _migrate(instance)
+    elif command in ("up", "env"):
+        urls = instance.up()
+        if command == "env":
+            print(f"export DATABASE_SERVER_URL='{urls.postgres}' REDIS_URL='{urls.redis}' AMQP_URL='{urls.amqp}'")
+    elif command == "status":
+        _status(instance)
+    else:
+        stop_running(instance)
+        instance.down()
+        if command == "clean":
+            _forget(instance)
+    return 0
+
+
+def _migrate(instance: Instance) -> None:
+    """With the servers that run, or with our own for the moment."""
+    with instance.session(keep=any(map(instance.is_up, instance.embedded()))):
+        deployment = development.deployment(instance, development.prepare_databases(instance), gateway=1)
+        asyncio.run(migrate(deployment, Terminal(NAME_WIDTH).tell))
+
+
+def _status(instance: Instance) -> None:
+    for server in (instance.postgres, instance.valkey, instance.rabbitmq):
+        external = f"external ({server.variable})" if server not in instance.embedded() else ""
+        print(f"{server.name:{NAME_WIDTH}} {external or ('up' if instance.is_up(server) else 'down')}")
+    for name, pid in instance.services().items():
+        print(f"{name:{NAME_WIDTH}} up, pid {pid}")
+
+
+def _forget(instance: Instance) -> None:
+    data = instance.settings.data
+    for name in ("dev", "test"):
+        Instance(name, instance.settings).down()
+    for path in [*instance.postgres.elsewhere(), data]:
+        if path.exists():
+            shutil.rmtree(path)
+
+
+def _first(problems: BaseExceptionGroup[LaunchError]) -> str:
+    first = problems.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else str(first)

@@ -1,0 +1,81 @@
+"""What `make run` needs before the first process starts: databases, ports and secrets of the `dev` instance."""
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+from deploy.local import ports
+from deploy.local.databases import DatabaseUrls, provision
+from deploy.local.errors import LaunchError
+from deploy.local.processes import GATEWAY, SERVICES, Deployment
+from deploy.local.secrets import Secrets, load_or_create
+from deploy.local.servers import Instance
+from deploy.local.servers.server import Server
+from deploy.local.settings import GATEWAY_PORT, Settings
+from deploy.local.suite import choose_ports
+
+ADMIN = {"EDUSTREAM_ADMIN_EMAIL": "admin@example.com", "EDUSTREAM_ADMIN_PASSWORD": "admin12345"}
+
+
+def needed_servers(instance: Instance) -> list[Server]:
+    """The servers to run ourselves: those that no variable names."""
+    all_given = all(_given_database(instance.settings, name) for name in SERVICES)
+    return [server for server in instance.embedded() if server is not instance.postgres or not all_given]
+
+
+def gateway_port(settings: Settings) -> int:
+    """EDUSTREAM_PORT if given, and then it has to be free; else 8000 or the next free one."""
+    given = settings.get("EDUSTREAM_PORT")
+    if not given:
+        return ports.next_free(GATEWAY_PORT, settings.host)
+    if not given.isdigit() or not 0 < int(given) < 65_536:
+        raise LaunchError(f"EDUSTREAM_PORT is {given!r}: set it to a number between 1 and 65535.")
+    if not ports.is_free(int(given), settings.host):
+        raise LaunchError(f"Port {given} is taken: stop what listens there, or set EDUSTREAM_PORT to another.")
+    return int(given)
+
+
+def deployment(instance: Instance, databases: Mapping[str, DatabaseUrls], gateway: int) -> Deployment:
+    """What the processes are told; asks for the servers' URLs, so they must be settled."""
+    settings, secrets, urls = instance.settings, load_secrets(instance), instance.urls()
+    return Deployment(
+        directory=instance.directory,
+        data=settings.data,
+        ports=choose_ports(instance.directory / "ports.json", gateway),
+        databases=databases,
+        redis_url=urls.redis,
+        amqp_url=urls.amqp,
+        internal_token=settings.get("EDUSTREAM_INTERNAL_TOKEN", secrets.internal_token),
+        jwt_private_key=settings.get("EDUSTREAM_JWT_PRIVATE_KEY", secrets.jwt_private_key),
+        host=settings.host,
+        given={**ADMIN, **settings.environment},
+    )
+
+
+def prepare_databases(instance: Instance) -> dict[str, DatabaseUrls]:
+    """A database and its roles for each service that has none of its own given. PostgreSQL must run."""
+    passwords = load_secrets(instance).passwords
+    given = {name: urls for name in SERVICES if (urls := _given_database(instance.settings, name))}
+    missing = [name for name in SERVICES if name not in given]
+    if not missing:
+        return given
+    create = partial(provision, instance.urls().postgres)
+    with ThreadPoolExecutor(len(missing)) as pool:
+        made = pool.map(lambda name: create(name, f"edustream_{name}", passwords[name]), missing)
+        return given | dict(zip(missing, made, strict=True))
+
+
+def load_secrets(instance: Instance) -> Secrets:
+    """Those of this checkout."""
+    return load_or_create(instance.directory / "secrets.json", SERVICES)
+
+
+def gateway_url(of: Deployment) -> str:
+    """The gateway as this machine reaches it."""
+    return f"http://{ports.LOOPBACK}:{of.ports[GATEWAY]}"
+
+
+def _given_database(settings: Settings, service: str) -> DatabaseUrls | None:
+    runtime = settings.get(f"{service.upper()}_DATABASE_URL")
+    owner = settings.get(f"{service.upper()}_MIGRATION_DATABASE_URL", runtime)
+    return DatabaseUrls(runtime, owner) if runtime else None

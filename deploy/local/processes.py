@@ -1,0 +1,111 @@
+"""The processes of EduStream, and what each may know: its own database and secrets, never another's."""
+
+import os
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from deploy.local.databases import DatabaseUrls
+from deploy.local.ports import LOOPBACK
+from deploy.local.program import Program, answers_200
+from deploy.local.settings import ROOT
+
+SERVICES = ("auth", "profiles", "bookings", "messaging", "notifications", "reporting")
+GATEWAY = "gateway"
+MACHINE = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "SSL_CERT_FILE", "SSL_CERT_DIR")
+# Variables that go to a process as they were given; a name that ends in _ stands for all that begin so.
+EVERYBODY = ("LOG_LEVEL", "OTEL_")
+GIVEN: dict[str, tuple[str, ...]] = {
+    GATEWAY: ("EDUSTREAM_RATE_LIMIT_", "TRUSTED_PROXIES", "CORS_ORIGINS"),
+    "auth": ("EDUSTREAM_ADMIN_EMAIL", "EDUSTREAM_ADMIN_PASSWORD"),
+    "notifications": ("SMTP_URL",),
+}
+OBJECT_STORE = ("AWS_", "AZURE_", "GOOGLE_")
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """Everything the processes have to be told."""
+
+    directory: Path  # the processes' working directory: without a .env that would tell each of them everything
+    data: Path
+    ports: Mapping[str, int]  # of the services and the gateway
+    databases: Mapping[str, DatabaseUrls]
+    redis_url: str
+    amqp_url: str
+    internal_token: str
+    jwt_private_key: str
+    host: str = LOOPBACK  # where the gateway listens
+    given: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def public_url(self) -> str:
+        """What clients call the gateway."""
+        return self.given.get("PUBLIC_URL") or f"http://localhost:{self.ports[GATEWAY]}"
+
+
+def programs(deployment: Deployment) -> list[Program]:
+    """The six services and the gateway."""
+    commands = {**{name: (f"services.{name}", "all") for name in SERVICES}, GATEWAY: (GATEWAY,)}
+    return [
+        Program(
+            name=name,
+            command=(sys.executable, "-m", *command),
+            env=environment(deployment, name),
+            cwd=deployment.directory,
+            is_ready=partial(answers_200, deployment.ports[name], "/health/ready"),
+            talks_json=True,
+        )
+        for name, command in commands.items()
+    ]
+
+
+def environment(deployment: Deployment, name: str) -> dict[str, str]:
+    """The whole environment of one process."""
+    common = {
+        "PYTHONPATH": str(ROOT),
+        "PYTHONUNBUFFERED": "1",
+        "EDUSTREAM_ENV": deployment.given.get("EDUSTREAM_ENV", "local"),
+        "EDUSTREAM_DATA": str(deployment.data),
+        "PUBLIC_URL": deployment.public_url,
+        "REDIS_URL": deployment.redis_url,
+        "AMQP_URL": deployment.amqp_url,
+        **{f"{service.upper()}_URL": f"http://{LOOPBACK}:{deployment.ports[service]}" for service in SERVICES},
+    }
+    given = _select(deployment.given, (*EVERYBODY, f"{name.upper()}_", *GIVEN.get(name, ())))
+    special = _of_gateway(deployment) if name == GATEWAY else _of_service(deployment, name)
+    machine = {variable: os.environ[variable] for variable in MACHINE if variable in os.environ}
+    return machine | given | common | special
+
+
+def migration_environment(deployment: Deployment, service: str) -> dict[str, str]:
+    """Migrations alone know the role that owns the database."""
+    owner = {f"{service.upper()}_MIGRATION_DATABASE_URL": deployment.databases[service].owner}
+    return environment(deployment, service) | owner
+
+
+def _of_gateway(deployment: Deployment) -> dict[str, str]:
+    return {"EDUSTREAM_HOST": deployment.host, "EDUSTREAM_PORT": str(deployment.ports[GATEWAY])}
+
+
+def _of_service(deployment: Deployment, name: str) -> dict[str, str]:
+    variables = {
+        "EDUSTREAM_HOST": LOOPBACK,
+        f"{name.upper()}_PORT": str(deployment.ports[name]),
+        f"{name.upper()}_DATABASE_URL": deployment.databases[name].runtime,
+        f"{name.upper()}_MIGRATION_DATABASE_URL": "",
+        "EDUSTREAM_INTERNAL_TOKEN": deployment.internal_token,
+        "OBJECT_STORE_URL": deployment.given.get("OBJECT_STORE_URL") or f"file://{deployment.data / 'objects'}",
+        **_select(deployment.given, OBJECT_STORE),
+    }
+    if name == "auth":
+        variables["EDUSTREAM_JWT_PRIVATE_KEY"] = deployment.jwt_private_key
+    return variables
+
+
+def _select(given: Mapping[str, str], wanted: Iterable[str]) -> dict[str, str]:
+    wanted = tuple(wanted)
+    prefixes = tuple(name for name in wanted if name.endswith("_"))
+    return {name: value for name, value in given.items() if name in wanted or name.startswith(prefixes)}

@@ -1,0 +1,121 @@
+"""`make run`: everything from bare data directory to a healthy suite, kept alive until Ctrl-C."""
+
+import asyncio
+import importlib.util
+import os
+import signal
+import sys
+import time
+
+from deploy.local import development
+from deploy.local.databases import DatabaseUrls
+from deploy.local.logs import Terminal
+from deploy.local.migrations import migrate
+from deploy.local.processes import MACHINE
+from deploy.local.servers import Instance
+from deploy.local.servers.server import Record, Server
+from deploy.local.settings import GATEWAY_PORT, ROOT
+from deploy.local.suite import Suite
+from deploy.local.summary import summary
+from deploy.local.supervisor import Supervisor
+
+NAME_WIDTH = 13
+DEMO = "deploy.local.demo"
+
+
+class Runner:
+    """The `dev` instance with all its processes."""
+
+    def __init__(self, instance: Instance) -> None:
+        self.instance = instance
+        self.terminal = Terminal(NAME_WIDTH)
+        self.servers = Supervisor(instance.registry, instance.log, self.terminal.tell, self.terminal.relay)
+        self.suite: Suite | None = None
+
+    async def start(self) -> None:
+        """Bring everything up and print where it is."""
+        began = time.monotonic()
+        settings = self.instance.settings
+        port = development.gateway_port(settings)
+        with self.instance.lock():
+            records = await asyncio.to_thread(self.instance.settle, development.needed_servers(self.instance))
+        self.terminal.tell("run", "starting " + ", ".join(server.name for server in records))
+        async with asyncio.TaskGroup() as together:
+            preparing = together.create_task(self._start_databases(records))
+            for server in records.keys() - {self.instance.postgres}:
+                together.create_task(self._start_server(server, records[server]))
+        deployment = development.deployment(self.instance, preparing.result(), port)
+        await migrate(deployment, self.terminal.tell)
+        self.suite = Suite(deployment, self.terminal.tell, self.terminal.relay)
+        self.terminal.tell("run", "starting the services and the gateway")
+        await self.suite.start()
+        await self._demo(self.suite)
+        moved = port != GATEWAY_PORT and not settings.get("EDUSTREAM_PORT")
+        print(summary(deployment, time.monotonic() - began, moved=moved), flush=True)
+
+    async def stop(self) -> None:
+        """Services first, so that they can say their last to the servers."""
+        if self.suite:
+            await self.suite.stop()
+        await self.servers.stop()
+
+    def kill(self) -> None:
+        """End everything without asking."""
+        if self.suite:
+            self.suite.kill_all()
+        self.servers.kill()
+
+    async def _start_server(self, server: Server, record: Record) -> None:
+        program = await asyncio.to_thread(server.program, record)
+        self.servers.start([program])
+        await self.servers.wait_ready([program.name])
+
+    async def _start_databases(self, records: dict[Server, Record]) -> dict[str, DatabaseUrls]:
+        if record := records.get(self.instance.postgres):
+            await self._start_server(self.instance.postgres, record)
+        return await asyncio.to_thread(development.prepare_databases, self.instance)
+
+    async def _demo(self, suite: Suite) -> None:
+        """Demo data, once per data directory, through the front door."""
+        done = self.instance.directory / "demo.done"
+        if done.exists() or importlib.util.find_spec(DEMO) is None:
+            return
+        self.terminal.tell("run", "adding demo data")
+        admin = {name: suite.deployment.given[name] for name in development.ADMIN}
+        machine = {name: os.environ[name] for name in MACHINE if name in os.environ}
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", DEMO), cwd=ROOT, env={**machine, **admin, "EDUSTREAM_URL": suite.gateway_url}
+        )
+        if await process.wait() == 0:
+            done.touch()
+        else:
+            self.terminal.tell("run", "demo data could not be added; everything else runs", 33)
+
+
+async def run(instance: Instance) -> int:
+    """Run until a signal; the second one does not wait."""
+    runner = Runner(instance)
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def on_signal() -> None:
+        if stopped.is_set():
+            runner.kill()
+        stopped.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, on_signal)
+    starting = asyncio.create_task(runner.start())
+    stopping = asyncio.create_task(stopped.wait())
+    try:
+        await asyncio.wait([starting, stopping], return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            starting.result()
+        await stopping
+    finally:
+        starting.cancel()
+        runner.terminal.tell("run", "stopping")
+        await asyncio.wait([starting])
+        await runner.stop()
+        runner.terminal.tell("run", "stopped")
+    return 0
