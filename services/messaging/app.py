@@ -5,12 +5,14 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
+from services.messaging.attachments import remove_doomed, storage_of
 from services.messaging.consumers import subscriptions
 from services.messaging.replicas import Owners
 from services.messaging.routes import router
 from services.messaging.settings import MessagingSettings
 from shared.neighbours import Neighbour
 from shared.service import Service
+from shared.worker import Job
 
 
 @asynccontextmanager
@@ -19,6 +21,7 @@ async def setup(app: FastAPI) -> AsyncIterator[None]:
     token = settings.internal_token
     owners = Owners(Neighbour("auth", settings.auth_url, token), Neighbour("bookings", settings.bookings_url, token))
     app.state.owners = owners
+    app.state.attachments = storage_of(settings)
     yield
     await owners.auth.close()
     await owners.bookings.close()
@@ -29,5 +32,6 @@ service = Service(
     settings=MessagingSettings,
     routers=(router,),
     subscriptions=subscriptions,
+    jobs=(Job("remove_doomed_files", 30, remove_doomed),),
     setup=setup,
 )

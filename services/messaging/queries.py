@@ -43,8 +43,31 @@ class Thread:
     attachment_name: str | None
 
 
-MESSAGE = "m.id, m.sender_id, m.recipient_id, m.text, m.booking_id, m.created_at, m.read_at, m.edited_at, m.deleted_at"
-WITH_ATTACHMENT = f"""{MESSAGE},
+@dataclass(frozen=True, slots=True)
+class Found(Message):
+    """A message that a search found, and who is on the other side of it."""
+
+    other_id: int = 0
+    other_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    name: str
+    content_type: str
+    object_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    user_id: int
+    name: str
+    avatar_url: str
+    created_at: datetime
+
+
+COLUMNS = "m.id, m.sender_id, m.recipient_id, m.text, m.booking_id, m.created_at, m.read_at, m.edited_at, m.deleted_at"
+WITH_ATTACHMENT = f"""{COLUMNS},
   a.id AS attachment_id, a.name AS attachment_name, a.content_type AS attachment_type, a.size AS attachment_size"""
 
 # Replicas. A lower version is older news that came late.
@@ -88,7 +111,7 @@ INSERT INTO messages AS m (sender_id, recipient_id, position, text, booking_id, 
 SELECT %(sender_id)s::bigint, %(recipient_id)s::bigint, max(message_count), %(text)s::text, %(booking_id)s::bigint,
   max(last_message_at)
 FROM sides
-RETURNING {MESSAGE}
+RETURNING {COLUMNS}
 """
 
 # The page is cut first, then each of its threads finds its last message by one index lookup.
@@ -114,6 +137,65 @@ ORDER BY m.position
 """
 UNREAD_COUNT = "SELECT coalesce(sum(unread_count), 0)::bigint FROM threads WHERE owner_id = %(owner_id)s AND unread_count > 0"
 
+MESSAGE = f"SELECT {WITH_ATTACHMENT} FROM messages m LEFT JOIN attachments a ON a.message_id = m.id WHERE m.id = %(id)s::bigint"
+
+# Everything that changes an unread count first locks the recipient's side, so that it is exact whoever writes meanwhile.
+LOCK_SIDE = "SELECT FROM threads WHERE owner_id = %(owner_id)s::bigint AND other_id = %(other_id)s::bigint FOR UPDATE"
+MARK_READ = "UPDATE messages SET read_at = %(now)s WHERE id = %(id)s AND read_at IS NULL AND deleted_at IS NULL"
+MARK_ALL_READ = """
+UPDATE messages SET read_at = %(now)s
+WHERE recipient_id = %(owner_id)s::bigint AND sender_id = %(other_id)s::bigint AND read_at IS NULL AND deleted_at IS NULL
+RETURNING id
+"""
+ONE_LESS_UNREAD = """
+UPDATE threads SET unread_count = unread_count - 1 WHERE owner_id = %(owner_id)s::bigint AND other_id = %(other_id)s::bigint
+"""
+NONE_UNREAD = "UPDATE threads SET unread_count = 0 WHERE owner_id = %(owner_id)s::bigint AND other_id = %(other_id)s::bigint"
+
+EDIT = "UPDATE messages SET text = %(text)s, edited_at = %(now)s WHERE id = %(id)s AND deleted_at IS NULL"
+DELETE = f"""
+UPDATE messages AS m SET text = '', deleted_at = %(now)s WHERE id = %(id)s AND deleted_at IS NULL RETURNING {COLUMNS}
+"""
+
+# Own messages first: the index holds the pair beside the words, so other people's messages are never looked at.
+_FOUND = """
+FROM messages m
+WHERE ARRAY[m.low_id, m.high_id] @> %(mine)s::bigint[] AND m.text ILIKE %(longest)s::text AND m.text ILIKE ALL (%(all)s::text[])
+"""
+FOUND_COUNT = f"SELECT count(*) {_FOUND}"
+SEARCH = f"""
+SELECT {WITH_ATTACHMENT}, p.id AS other_id, p.name AS other_name
+FROM (SELECT m.* {_FOUND} ORDER BY m.id DESC LIMIT %(limit)s OFFSET %(offset)s) AS m
+JOIN people p ON p.id = CASE %(user_id)s::bigint WHEN m.sender_id THEN m.recipient_id ELSE m.sender_id END
+LEFT JOIN attachments a ON a.message_id = m.id
+ORDER BY m.id DESC
+"""
+
+ATTACHMENT = """
+SELECT a.name, a.content_type, a.object_name FROM attachments a JOIN messages m ON m.id = a.message_id
+WHERE a.id = %(id)s::bigint AND %(user_id)s::bigint IN (m.sender_id, m.recipient_id) AND m.deleted_at IS NULL
+"""
+ATTACH = """
+INSERT INTO attachments (message_id, name, content_type, size, object_name)
+VALUES (%(message_id)s, %(name)s, %(content_type)s, %(size)s, %(object_name)s)
+"""
+DETACH = """
+WITH gone AS (DELETE FROM attachments WHERE message_id = %(message_id)s RETURNING object_name)
+INSERT INTO doomed_files (object_name, due_at) SELECT object_name, now() FROM gone
+"""
+DOOM_FILE = "INSERT INTO doomed_files (object_name, due_at) VALUES (%(object_name)s, now() + %(patience)s::interval)"
+SPARE_FILE = "DELETE FROM doomed_files WHERE object_name = %(object_name)s"
+DUE_FILES = "SELECT object_name FROM doomed_files WHERE due_at <= now() ORDER BY due_at LIMIT 100 FOR UPDATE SKIP LOCKED"
+
+BLOCK = """
+INSERT INTO blocks (blocker_id, blocked_id, created_at) VALUES (%(blocker_id)s, %(blocked_id)s, %(now)s) ON CONFLICT DO NOTHING
+"""
+UNBLOCK = "DELETE FROM blocks WHERE blocker_id = %(blocker_id)s AND blocked_id = %(blocked_id)s"
+_BLOCK = "SELECT p.id AS user_id, p.name, p.avatar_url, b.created_at FROM blocks b JOIN people p ON p.id = b.blocked_id"
+BLOCK_OF = f"{_BLOCK} WHERE b.blocker_id = %(blocker_id)s AND b.blocked_id = %(blocked_id)s"
+BLOCKS = f"""
+{_BLOCK} WHERE b.blocker_id = %(blocker_id)s ORDER BY b.created_at DESC, b.blocked_id LIMIT %(limit)s OFFSET %(offset)s
+"""
 BLOCKER = """
 SELECT blocker_id FROM blocks
 WHERE (blocker_id, blocked_id) IN ((%(one)s::bigint, %(other)s::bigint), (%(other)s::bigint, %(one)s::bigint))

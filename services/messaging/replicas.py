@@ -1,5 +1,6 @@
 """Small copies of what others own, people's names and bookings' parties; the owner is asked before anybody is refused."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from services.messaging import queries
@@ -53,6 +54,15 @@ async def active_person(tx: Tx, owners: Owners, user_id: int) -> Person | None:
         except Unreachable:
             return None
     return person if person and person.is_active else None
+
+
+async def known_person(tx: Tx, owners: Owners, user_id: int) -> Person | None:
+    """Anybody who has or had an account."""
+    person = await _person(tx, user_id)
+    if person is None:
+        with suppress(Unreachable):
+            return await _ask_for_person(tx, owners, user_id)
+    return person
 
 
 async def person_behind_token(tx: Tx, owners: Owners, user_id: int) -> Person:

@@ -1,18 +1,33 @@
 """What clients send and get."""
 
-from typing import Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel
+from pydantic import BaseModel, BeforeValidator
 
-from services.messaging.queries import Message, Thread
+from services.messaging.queries import Block, Found, Message, Thread
+from services.messaging.search import highlight
 from shared.paging import Page
 from shared.types import Id, Instant, LongText
+
+
+def _blank_is_none(value: object) -> object:
+    return None if isinstance(value, str) and not value.strip() else value
 
 
 class SendRequest(BaseModel):
     recipient_id: Id
     message: LongText
     booking_id: Id | None = None
+
+
+class EditRequest(BaseModel):
+    message: LongText
+
+
+Caption = Annotated[LongText | None, BeforeValidator(_blank_is_none)]
+"""The words beside a file; none are needed."""
+OptionalId = Annotated[Id | None, BeforeValidator(_blank_is_none)]
+"""In a form, where what is not given may come as an empty string."""
 
 
 class AttachmentView(BaseModel):
@@ -40,18 +55,7 @@ class MessageView(BaseModel):
 
     @classmethod
     def of(cls, message: Message) -> Self:
-        return cls(
-            id=message.id,
-            sender_id=message.sender_id,
-            recipient_id=message.recipient_id,
-            message=message.text,
-            booking_id=message.booking_id,
-            attachment=_attachment(message),
-            is_read=message.read_at is not None,
-            is_deleted=message.deleted_at is not None,
-            created_at=message.created_at,
-            edited_at=message.edited_at,
-        )
+        return cls(**_fields(message))
 
 
 class ThreadView(BaseModel):
@@ -95,8 +99,73 @@ class ConversationView(BaseModel):
         return cls(messages=[MessageView.of(m) for m in messages], total=total, page=page.number, total_pages=page.pages(total))
 
 
+class FoundView(MessageView):
+    """A message that a search found. `highlight` is HTML: the words around the first match, with `<mark>` around each."""
+
+    other_user_id: int
+    other_user_name: str
+    highlight: str
+
+    @classmethod
+    def of_found(cls, found: Found, words: list[str]) -> Self:
+        return cls(
+            **_fields(found),
+            other_user_id=found.other_id,
+            other_user_name=found.other_name,
+            highlight=highlight(found.text, words),
+        )
+
+
+class SearchView(BaseModel):
+    """A page of what a search found, newest first."""
+
+    messages: list[FoundView]
+    total: int
+    page: int
+    total_pages: int
+
+    @classmethod
+    def of(cls, found: list[Found], words: list[str], total: int, page: Page) -> Self:
+        messages = [FoundView.of_found(f, words) for f in found]
+        return cls(messages=messages, total=total, page=page.number, total_pages=page.pages(total))
+
+
 class UnreadView(BaseModel):
     unread_count: int
+
+
+class AllReadView(BaseModel):
+    message: str
+    marked: int
+    """How many messages were not read before."""
+
+
+class BlockView(BaseModel):
+    """Somebody whom you do not want to hear from."""
+
+    user_id: int
+    name: str
+    avatar_url: str
+    blocked_at: Instant
+
+    @classmethod
+    def of(cls, block: Block) -> Self:
+        return cls(user_id=block.user_id, name=block.name, avatar_url=block.avatar_url, blocked_at=block.created_at)
+
+
+def _fields(message: Message) -> dict[str, Any]:
+    return {
+        "id": message.id,
+        "sender_id": message.sender_id,
+        "recipient_id": message.recipient_id,
+        "message": message.text,
+        "booking_id": message.booking_id,
+        "attachment": _attachment(message),
+        "is_read": message.read_at is not None,
+        "is_deleted": message.deleted_at is not None,
+        "created_at": message.created_at,
+        "edited_at": message.edited_at,
+    }
 
 
 def _attachment(message: Message) -> AttachmentView | None:

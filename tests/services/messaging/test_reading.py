@@ -1,30 +1,15 @@
 """Threads, conversations and unread counts."""
 
-from typing import Any
-
 import pytest
 
 from tests.harness import Harness
+from tests.services.messaging.conversation import threads, write
 from tests.services.messaging.people import ANNA, BOB, EVE, changed, introduce, purged
 
 
 @pytest.fixture(autouse=True)
 async def acquaintances(service: Harness) -> None:
     await introduce(service, ANNA, BOB, EVE)
-
-
-async def write(service: Harness, sender: int, recipient: int, text: str = "Hello") -> dict[str, Any]:
-    answer = await service.person(sender).post("/api/messages", json={"recipient_id": recipient, "message": text})
-    assert answer.status_code == 201, answer.text
-    body: dict[str, Any] = answer.json()
-    return body
-
-
-async def threads(service: Harness, user_id: int) -> list[dict[str, Any]]:
-    answer = await service.person(user_id).get("/api/messages/threads")
-    assert answer.status_code == 200
-    found: list[dict[str, Any]] = answer.json()
-    return found
 
 
 async def test_a_thread_shows_the_other_side_and_its_newest_message(service: Harness) -> None:

@@ -1,0 +1,1 @@
+"""What people can do with messages: each function is the inside of one transaction."""

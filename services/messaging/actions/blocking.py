@@ -1,0 +1,62 @@
+"""Not wanting to hear from somebody."""
+
+from datetime import datetime
+
+from services.messaging import queries
+from services.messaging.queries import Block
+from services.messaging.replicas import Owners, known_person
+from shared.auth import Principal
+from shared.db import Tx
+from shared.errors import BadRequest, Forbidden, NotFound
+from shared.events.messaging import MessagingAudited
+from shared.outbox import publish
+from shared.paging import Page
+
+
+class Blocked(Forbidden):
+    """One of the two has blocked the other."""
+
+
+class BlockOfOneself(BadRequest):
+    detail = "You cannot block yourself."
+
+
+class PersonNotFound(NotFound):
+    detail = "There is no such person."
+
+
+class NotBlocked(NotFound):
+    detail = "You have not blocked this person."
+
+
+async def refuse_blocked(tx: Tx, user_id: int, other_id: int) -> None:
+    """Raises `Blocked` when either of the two has blocked the other."""
+    blocker_id = await tx.value(queries.BLOCKER, one=user_id, other=other_id)
+    if blocker_id == user_id:
+        raise Blocked("You have blocked this person. Unblock them to write to them.")
+    if blocker_id == other_id:
+        raise Blocked("This person does not receive messages from you.")
+
+
+async def block(tx: Tx, owners: Owners, actor: Principal, other_id: int, now: datetime) -> Block:
+    """Refuse messages between the two from now on; doing it again changes nothing. Raises `BlockOfOneself`, `PersonNotFound`."""
+    if other_id == actor.user_id:
+        raise BlockOfOneself
+    if await known_person(tx, owners, other_id) is None:
+        raise PersonNotFound
+    pair = {"blocker_id": actor.user_id, "blocked_id": other_id}
+    if await tx.run(queries.BLOCK, **pair, now=now):
+        await publish(tx, MessagingAudited.of("user_blocked", actor, "user", other_id))
+    return await tx.one(Block, queries.BLOCK_OF, **pair)
+
+
+async def unblock(tx: Tx, actor: Principal, other_id: int) -> None:
+    """Raises `NotBlocked`."""
+    if not await tx.run(queries.UNBLOCK, blocker_id=actor.user_id, blocked_id=other_id):
+        raise NotBlocked
+    await publish(tx, MessagingAudited.of("user_unblocked", actor, "user", other_id))
+
+
+async def blocks(tx: Tx, actor: Principal, page: Page) -> list[Block]:
+    """Whom the actor has blocked, the latest first."""
+    return await tx.all(Block, queries.BLOCKS, blocker_id=actor.user_id, limit=page.size, offset=page.offset)

@@ -1,0 +1,57 @@
+"""Second thoughts: editing and deleting what one wrote."""
+
+from datetime import datetime
+
+from services.messaging import queries, rules
+from services.messaging.actions.blocking import refuse_blocked
+from services.messaging.actions.reading import MessageNotFound, own_message
+from services.messaging.queries import Message
+from shared.auth import Principal
+from shared.db import Tx
+from shared.errors import Forbidden
+from shared.events.messaging import MessageEdited, MessagingAudited
+from shared.outbox import publish
+
+
+class NotYoursToChange(Forbidden):
+    detail = "Only the sender may change a message."
+
+
+async def edit(tx: Tx, actor: Principal, message_id: int, text: str, now: datetime) -> Message:
+    """Another text for a message just sent. Raises `MessageNotFound`, `NotYoursToChange`, `Blocked`, `TooLateToEdit`."""
+    message = await _own(tx, actor, message_id)
+    await refuse_blocked(tx, actor.user_id, message.recipient_id)  # a blocked person reaches nobody by editing either
+    rules.refuse_late_edit(message.created_at, now)
+    if not await tx.run(queries.EDIT, id=message_id, text=text, now=now):
+        raise MessageNotFound  # deleted since
+    await _tell(tx, message, text, now)
+    return await tx.one(Message, queries.MESSAGE, id=message_id)
+
+
+async def delete(tx: Tx, actor: Principal, message_id: int, now: datetime) -> None:
+    """Leave a tombstone: nobody can read it or get its file any more. Raises `MessageNotFound`, `NotYoursToChange`."""
+    message = await _own(tx, actor, message_id)
+    side = {"owner_id": message.recipient_id, "other_id": message.sender_id}
+    await tx.run(queries.LOCK_SIDE, **side)
+    gone = await tx.maybe(Message, queries.DELETE, id=message_id, now=now)
+    if gone is None:
+        raise MessageNotFound  # deleted since
+    if gone.read_at is None:
+        await tx.run(queries.ONE_LESS_UNREAD, **side)
+    await tx.run(queries.DETACH, message_id=message_id)
+    await _tell(tx, message, None, now)
+    await publish(tx, MessagingAudited.of("message_deleted", actor, "message", message_id, recipient_id=message.recipient_id))
+
+
+async def _own(tx: Tx, actor: Principal, message_id: int) -> Message:
+    message = await own_message(tx, actor, message_id)
+    if message.sender_id != actor.user_id:
+        raise NotYoursToChange
+    return message
+
+
+async def _tell(tx: Tx, message: Message, text: str | None, now: datetime) -> None:
+    edited = MessageEdited(
+        message_id=message.id, sender_id=message.sender_id, recipient_id=message.recipient_id, message=text, edited_at=now
+    )
+    await publish(tx, edited)

@@ -1,0 +1,82 @@
+"""Files sent with messages: taken in, kept under random names in the object store, and removed without leaving orphans."""
+
+import asyncio
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from fastapi import UploadFile
+
+from services.messaging import queries
+from services.messaging.contents import kind_of
+from services.messaging.names import safe_name
+from services.messaging.settings import MessagingSettings
+from shared.db import Database
+from shared.errors import TooLarge
+from shared.storage import Storage
+from shared.worker import Runtime
+
+MAX_SIZE = 10 * 1024 * 1024
+MAX_BODY = MAX_SIZE + 256 * 1024  # the file, the text and what multipart puts around them
+PATIENCE = timedelta(hours=1)  # an upload whose message is not committed by then has failed
+
+
+class FileTooLarge(TooLarge):
+    detail = "A file may have at most 10 MiB."
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file that was accepted; `digest` tells it from others sent with the same Idempotency-Key."""
+
+    name: str
+    content_type: str
+    content: bytes
+    digest: str
+    object_name: str
+
+    @property
+    def size(self) -> int:
+        return len(self.content)
+
+
+def storage_of(settings: MessagingSettings) -> Storage:
+    """Where attachments are kept."""
+    url = settings.object_store_url or f"file://{Path(settings.data).absolute()}/objects"
+    return Storage(url, "attachments")
+
+
+async def accept(file: UploadFile) -> Upload:
+    """Read and check what was sent. Raises `FileTooLarge`, `EmptyFile`, `UnsupportedFile`."""
+    content = await file.read(MAX_SIZE + 1)
+    if len(content) > MAX_SIZE:
+        raise FileTooLarge
+    kind = await asyncio.to_thread(kind_of, content)
+    name = safe_name(file.filename, kind)
+    return Upload(name, kind.content_type, content, hashlib.sha256(content).hexdigest(), secrets.token_hex(24))
+
+
+async def keep(database: Database, storage: Storage, upload: Upload) -> None:
+    """Store the file, doomed until its message spares it: whatever fails from here on, it will not be left behind."""
+    async with database.transaction() as tx:
+        await tx.run(queries.DOOM_FILE, object_name=upload.object_name, patience=PATIENCE)
+    await storage.put(upload.object_name, upload.content)
+
+
+async def remove_doomed(runtime: Runtime) -> None:
+    """Remove from the store what is due. A crash in between removes it again, which does no harm."""
+    assert isinstance(runtime.settings, MessagingSettings)  # noqa: S101  the service's own
+    storage = storage_of(runtime.settings)
+    while await _remove_some(runtime.database, storage):
+        pass
+
+
+async def _remove_some(database: Database, storage: Storage) -> int:
+    async with database.transaction() as tx:
+        names = [row["object_name"] for row in await tx.rows(queries.DUE_FILES)]
+        for name in names:
+            await storage.delete(name)
+            await tx.run(queries.SPARE_FILE, object_name=name)
+    return len(names)

@@ -1,0 +1,86 @@
+"""Blocks: who cannot write to whom."""
+
+import pytest
+
+from tests.harness import Harness
+from tests.services.messaging.conversation import messages, write
+from tests.services.messaging.people import ANNA, BOB, EVE, introduce
+
+
+@pytest.fixture(autouse=True)
+async def acquaintances(service: Harness) -> None:
+    await introduce(service, ANNA, BOB, EVE)
+
+
+async def test_a_blocked_person_cannot_write_to_the_blocker_nor_the_other_way(service: Harness) -> None:
+    answer = await service.person(ANNA).post(f"/api/messages/blocks/{BOB}")
+    assert answer.status_code == 201
+    assert (answer.json()["user_id"], answer.json()["name"]) == (BOB, "Bob Tutor")
+
+    answers = [
+        await service.person(BOB).post("/api/messages", json={"recipient_id": ANNA, "message": "Hi"}),
+        await service.person(ANNA).post("/api/messages", json={"recipient_id": BOB, "message": "Hi"}),
+    ]
+
+    assert [(a.status_code, a.json()["code"]) for a in answers] == [(403, "blocked")] * 2
+    await write(service, EVE, ANNA)
+    await write(service, BOB, EVE)
+
+
+async def test_a_blocked_person_reaches_nobody_by_editing(service: Harness) -> None:
+    message = await write(service, BOB, ANNA, "Hi")
+    await service.person(ANNA).post(f"/api/messages/blocks/{BOB}")
+
+    answer = await service.person(BOB).patch(f"/api/messages/{message['id']}", json={"message": "Insult"})
+
+    assert (answer.status_code, answer.json()["code"]) == (403, "blocked")
+
+
+async def test_a_blocked_person_reaches_nobody_by_a_file(service: Harness) -> None:
+    await service.person(ANNA).post(f"/api/messages/blocks/{BOB}")
+
+    answer = await service.person(BOB).post(
+        "/api/messages/with-attachment", data={"recipient_id": ANNA}, files={"file": ("a.txt", b"Hi")}
+    )
+
+    assert answer.status_code == 403
+
+
+async def test_what_was_written_before_a_block_stays_readable_and_can_be_deleted(service: Harness) -> None:
+    message = await write(service, BOB, ANNA, "Hi")
+    await service.person(ANNA).post(f"/api/messages/blocks/{BOB}")
+
+    assert [m["message"] for m in await messages(service, ANNA, BOB)] == ["Hi"]
+    assert (await service.person(BOB).delete(f"/api/messages/{message['id']}")).status_code == 204
+
+
+async def test_unblocking_lets_both_write_again(service: Harness) -> None:
+    anna = service.person(ANNA)
+    await anna.post(f"/api/messages/blocks/{BOB}")
+
+    answers = [await anna.delete(f"/api/messages/blocks/{BOB}"), await anna.delete(f"/api/messages/blocks/{BOB}")]
+
+    assert [a.status_code for a in answers] == [204, 404]
+    await write(service, BOB, ANNA)
+
+
+async def test_blocking_again_changes_nothing(service: Harness) -> None:
+    anna = service.person(ANNA)
+    first, second = [(await anna.post(f"/api/messages/blocks/{BOB}")) for _ in range(2)]
+
+    assert (second.status_code, second.json()) == (201, first.json())
+    assert len(await service.outbox("messaging.audit.recorded.v1")) == 1
+
+
+async def test_blocks_are_listed_latest_first_to_their_owner_only(service: Harness) -> None:
+    anna = service.person(ANNA)
+    await anna.post(f"/api/messages/blocks/{BOB}")
+    await anna.post(f"/api/messages/blocks/{EVE}")
+
+    assert [b["user_id"] for b in (await anna.get("/api/messages/blocks")).json()] == [EVE, BOB]
+    assert (await service.person(BOB).get("/api/messages/blocks")).json() == []
+
+
+@pytest.mark.parametrize(("other_id", "status"), [(ANNA, 400), (999_999, 404), (0, 422)])
+async def test_only_other_people_can_be_blocked(service: Harness, other_id: int, status: int) -> None:
+    assert (await service.person(ANNA).post(f"/api/messages/blocks/{other_id}")).status_code == status
