@@ -1,4 +1,4 @@
-"""`python -m services.auth api|worker|migrate|all`."""
+"""`python -m services.auth api|worker|all|migrate|rotate-key|replace-key|resync`."""
 
 from services.auth.app import service
 from shared.service import main

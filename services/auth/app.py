@@ -2,56 +2,52 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
 
 from fastapi import FastAPI
 
-from services.auth import actions, queries
-from services.auth.consumers import subscriptions
-from services.auth.keys import SigningKey
+from services.auth import commands
+from services.auth.consumers import revocation_set, subscriptions
+from services.auth.jobs import JOBS
+from services.auth.keyring import Keyring
 from services.auth.passwords import Passwords
-from services.auth.routes import internal, router
+from services.auth.routes import routers
 from services.auth.settings import AuthSettings
+from services.auth.threads import Threads
 from shared.service import Service
-from shared.worker import Runtime
+from shared.storage import Storage
+from shared.tokens import TokenVerifier
 
 
 @asynccontextmanager
 async def setup(app: FastAPI) -> AsyncIterator[None]:
     settings: AuthSettings = app.state.settings
-    app.state.signing_key = SigningKey(settings.jwt_private_key)
+    keyring = app.state.keyring = Keyring(settings.jwt_private_key)
     app.state.passwords = Passwords(settings.hashing_threads)
+    app.state.drawing = Threads("pillow", settings.drawing_threads, waiting=50)
+    app.state.storage = Storage(settings.objects_url, "avatars")
+    revocation_set.open(settings.redis_url)
+
+    async def own_keys() -> dict[str, Any]:
+        await keyring.look(app.state.database)
+        return keyring.document(datetime.now(UTC))
+
+    if hasattr(app.state, "tokens"):  # not in a worker; auth need not ask itself over HTTP
+        app.state.tokens = TokenVerifier(own_keys, app.state.tokens.revocations)
     yield
     app.state.passwords.close()
-
-
-async def first_admin(runtime: Runtime) -> None:
-    """Create the first administrator from the environment, once: when there is none."""
-    settings = runtime.settings
-    assert isinstance(settings, AuthSettings)  # noqa: S101  declared below
-    if not settings.admin_email:
-        return
-    password_hash = await Passwords(1).hash(settings.admin_password)
-    async with runtime.database.transaction() as tx:
-        if not await tx.value(queries.ANY_ADMIN):
-            await actions.register(
-                tx,
-                f"{settings.public_url}/api/avatars",
-                email=settings.admin_email,
-                password_hash=password_hash,
-                role="admin",
-                first_name="First",
-                last_name="Administrator",
-                timezone="UTC",
-                currency="USD",
-                is_verified=True,
-            )
+    app.state.drawing.close()
+    await revocation_set.close()
 
 
 service = Service(
     name="auth",
     settings=AuthSettings,
-    routers=(router, internal),
+    routers=routers,
     subscriptions=subscriptions,
+    jobs=JOBS,
     setup=setup,
-    prepare=first_admin,
+    prepare=commands.first_admin,
+    commands={"rotate-key": commands.rotate_key, "replace-key": commands.replace_key, "resync": commands.resync},
 )

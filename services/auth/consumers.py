@@ -1,5 +1,45 @@
 """What the auth service hears: its own revocations, to put them where starting processes look."""
 
+import redis.asyncio as redis
+from redis.exceptions import RedisError
+
+from shared import logs, revocations
+from shared.db import Tx
+from shared.events.auth import SessionsRevoked
 from shared.inbox import Subscriptions
 
 subscriptions = Subscriptions("auth")
+log = logs.get(__name__)
+
+
+class RevocationSet:
+    """This process's connection to the Redis set of revocations."""
+
+    def __init__(self) -> None:
+        self._client: redis.Redis | None = None
+
+    def open(self, url: str) -> None:
+        self._client = redis.from_url(url, decode_responses=True, socket_timeout=2, socket_connect_timeout=2)
+
+    async def add(self, *events: SessionsRevoked) -> None:
+        """Raises `RedisError` when they could not be added."""
+        if self._client is not None:
+            for event in events:
+                await revocations.remember(self._client, event)
+
+    async def close(self) -> None:
+        if self._client is not None:
+            await self._client.aclose()
+            self._client = None
+
+
+revocation_set = RevocationSet()
+
+
+@subscriptions.on(SessionsRevoked)
+async def remember(_tx: Tx, event: SessionsRevoked) -> None:
+    """Without Redis nothing waits: the job that fills the set from the database makes up for it."""
+    try:
+        await revocation_set.add(event)
+    except RedisError as error:
+        log.warning("revocation_not_remembered", error=repr(error))

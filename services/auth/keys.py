@@ -5,11 +5,17 @@ import hashlib
 import json
 import uuid
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Self
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+)
 
 from shared.tokens import ALGORITHM, AUDIENCE, ISSUER
 
@@ -25,6 +31,16 @@ class SigningKey:
         x = _base64url(key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw))
         self._public = {"crv": "Ed25519", "kty": "OKP", "x": x}
         self.kid = _base64url(hashlib.sha256(json.dumps(self._public, separators=(",", ":"), sort_keys=True).encode()).digest())
+
+    @classmethod
+    def from_secret(cls, secret: bytes) -> Self:
+        """From the 32 bytes that are the key."""
+        key = Ed25519PrivateKey.from_private_bytes(secret)
+        return cls(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode())
+
+    @property
+    def secret(self) -> bytes:
+        return self._key.private_bytes_raw()
 
     @property
     def jwk(self) -> dict[str, str]:

@@ -1,5 +1,7 @@
 """What the auth service is configured with, besides what every service is."""
 
+from pathlib import Path
+
 from pydantic import Field
 
 from shared.settings import ServiceSettings
@@ -10,6 +12,25 @@ class AuthSettings(ServiceSettings):
     """Ed25519 private key, PEM (PKCS 8); `\\n` may be written for its line ends."""
     admin_email: str = Field("", validation_alias="EDUSTREAM_ADMIN_EMAIL")
     admin_password: str = Field("", validation_alias="EDUSTREAM_ADMIN_PASSWORD", repr=False)
+    data: str = Field(".data", validation_alias="EDUSTREAM_DATA")
+    """Where pictures are kept when no `OBJECT_STORE_URL` is given."""
     access_token_minutes: int = Field(20, ge=1, le=60)
+    refresh_token_days: int = Field(30, ge=1, le=365)
+    """A session ends when it was not refreshed for so long."""
+    verification_hours: int = Field(48, ge=1, le=720)
+    reset_minutes: int = Field(60, ge=5, le=1440)
+    key_ahead_seconds: int = Field(600, ge=0, le=86_400)
+    """A rotated key is published so long before it signs, so that every verifier knows it by then (they ask every 5 minutes)."""
     hashing_threads: int = Field(2, ge=1, le=32)
     """Argon2 runs on this many threads at once: a storm of logins slows logins only."""
+    drawing_threads: int = Field(2, ge=1, le=32)
+    """Uploaded pictures are decoded on so many threads at once, each of which may take 150 MB for a moment."""
+
+    @property
+    def avatars_url(self) -> str:
+        """What pictures are served below."""
+        return f"{self.public_url.rstrip('/')}/api/avatars"
+
+    @property
+    def objects_url(self) -> str:
+        return self.object_store_url or f"file://{Path(self.data).resolve()}/objects"

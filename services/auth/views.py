@@ -1,35 +1,17 @@
 """What clients send and get."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, EmailStr, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from services.auth.fields import Currency, Email, Password, Phone
 from services.auth.queries import Account
-from shared.types import Instant, Name, TimeZone
+from shared.tokens import Role
+from shared.types import Id, Instant, Name, Reason, TimeZone
 
-CURRENCIES = {
-    "USD": ("$", "US Dollar"),
-    "EUR": ("€", "Euro"),
-    "GBP": ("£", "British Pound"),
-    "CAD": ("CA$", "Canadian Dollar"),
-    "AUD": ("A$", "Australian Dollar"),
-    "JPY": ("¥", "Japanese Yen"),
-    "CHF": ("CHF", "Swiss Franc"),
-    "UAH": ("₴", "Ukrainian Hryvnia"),
-    "PLN": ("zł", "Polish Zloty"),
-    "INR": ("₹", "Indian Rupee"),
-}
-
-
-def _known_currency(code: str) -> str:
-    if code not in CURRENCIES:
-        raise ValueError(f"must be one of {', '.join(CURRENCIES)}")
-    return code
-
-
-Currency = Annotated[str, AfterValidator(_known_currency)]
-Password = Annotated[str, StringConstraints(min_length=8, max_length=128)]
-Email = Annotated[EmailStr, Field(max_length=254)]
+UNSENT: Any = Field(default_factory=lambda: None)
+"""The field may be left out, which changes nothing; null is refused where the type does not take it."""
+Secret = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
 
 class RegisterRequest(BaseModel):
@@ -65,12 +47,93 @@ class LoginRequest(BaseModel):
     password: Annotated[str, StringConstraints(max_length=128)]
 
 
+class RefreshRequest(BaseModel):
+    refresh_token: Secret
+
+
+class LogoutRequest(BaseModel):
+    """Either this or an access token says which session ends."""
+
+    refresh_token: Secret | None = None
+
+
+class UpdateMeRequest(BaseModel):
+    """Only what is sent is changed; `phone: null` clears it."""
+
+    first_name: Name = UNSENT
+    last_name: Name = UNSENT
+    phone: Phone | None = UNSENT
+    timezone: TimeZone = UNSENT
+
+
+class DeleteMeRequest(BaseModel):
+    password: Annotated[str, StringConstraints(max_length=128)]
+
+
+class ChangePasswordRequest(BaseModel):
+    current_password: Annotated[str, StringConstraints(max_length=128)]
+    new_password: Password
+
+
+class ForgotPasswordRequest(BaseModel):
+    email: Email
+
+
+class ResendRequest(BaseModel):
+    """Needed where no access token says who asks."""
+
+    email: Email | None = None
+
+
+class ResetPasswordRequest(BaseModel):
+    token: Secret
+    new_password: Password
+
+
+class VerifyEmailRequest(BaseModel):
+    token: Secret
+
+
+class PreferencesRequest(BaseModel):
+    """Only what is sent is changed."""
+
+    email_notifications: bool = UNSENT
+    push_notifications: bool = UNSENT
+    sms_notifications: bool = UNSENT
+
+
+class CurrencyRequest(BaseModel):
+    currency: Currency
+
+
+class AdminUpdateRequest(BaseModel):
+    """Only what is sent is changed."""
+
+    role: Role = UNSENT
+    is_active: bool = UNSENT
+    first_name: Name = UNSENT
+    last_name: Name = UNSENT
+
+
+class SoftDeleteRequest(BaseModel):
+    user_id: Id
+    reason: Reason | None = None
+
+
+class RestoreRequest(BaseModel):
+    user_id: Id
+
+
+class PurgeRequest(BaseModel):
+    days_old: Annotated[int, Field(ge=0, le=36_500)] = 90
+
+
 class UserView(BaseModel):
     """An account as its owner and administrators see it."""
 
     id: int
     email: str
-    role: Literal["student", "tutor", "admin"]
+    role: Role
     first_name: str
     last_name: str
     phone: str | None
@@ -84,28 +147,45 @@ class UserView(BaseModel):
 
     @classmethod
     def of(cls, account: Account, avatars: str) -> Self:
-        return cls(
-            id=account.id,
-            email=account.email,
-            role=account.role,
-            first_name=account.first_name,
-            last_name=account.last_name,
-            phone=account.phone,
-            avatar_url=f"{avatars}/{account.avatar_name}",
-            currency=account.currency,
-            timezone=account.timezone,
-            is_active=account.is_active,
-            is_verified=account.is_verified,
-            created_at=account.created_at,
-            updated_at=account.updated_at,
+        return cls.model_validate(
+            {name: getattr(account, name) for name in cls.model_fields if name != "avatar_url"}
+            | {"avatar_url": f"{avatars}/{account.avatar_name}"}
         )
+
+
+class DeletedUserView(UserView):
+    deleted_at: Instant
+    deletion_reason: str | None
+
+
+class UsersView(BaseModel):
+    items: list[UserView]
+    total: int
+    page: int
+    page_size: int
+    total_pages: int
+
+
+class DeletedUsersView(BaseModel):
+    items: list[DeletedUserView]
+    total: int
+    page: int
+    page_size: int
+    total_pages: int
+
+
+class PurgedView(BaseModel):
+    """How many accounts were anonymised."""
+
+    purged: int
+    deleted_before: Instant
 
 
 class SignedInUser(BaseModel):
     id: int
     email: str
-    role: str
-    is_active: bool
+    role: Role
+    is_active: bool = True
 
 
 class TokenView(BaseModel):
@@ -113,4 +193,42 @@ class TokenView(BaseModel):
     token_type: Literal["bearer"] = "bearer"  # noqa: S105  the name of a scheme
     expires_in: int
     """Seconds until the access token expires."""
+    refresh_token: str
+    """Good once, for POST /auth/refresh."""
     user: SignedInUser
+
+
+class MessageView(BaseModel):
+    message: str
+
+
+class AvatarView(BaseModel):
+    avatar_url: str
+
+
+class UploadedAvatarView(AvatarView):
+    uploaded_at: Instant
+
+
+class DeletedAvatarView(AvatarView):
+    message: str = "Avatar deleted successfully"
+
+
+class PreferencesView(BaseModel):
+    email_notifications: bool
+    push_notifications: bool
+    sms_notifications: bool
+
+    @classmethod
+    def of(cls, account: Account) -> Self:
+        return cls(
+            email_notifications=account.email_notifications,
+            push_notifications=account.push_notifications,
+            sms_notifications=account.sms_notifications,
+        )
+
+
+class CurrencyView(BaseModel):
+    code: str
+    symbol: str
+    name: str

@@ -1,15 +1,16 @@
-"""What people can do with their account: each function is the inside of one transaction."""
+"""Accounts: coming to be, being changed by their owners, and what events say of them."""
 
+from dataclasses import asdict, replace
 from typing import Any
 
 import psycopg
 
-from services.auth import queries
+from services.auth import queries, rules
 from services.auth.queries import Account
 from shared.auth import Principal
 from shared.db import Tx, violated
 from shared.errors import Conflict, Unauthorized
-from shared.events.auth import UserRegistered
+from shared.events.auth import UserChanged, UserRegistered
 from shared.outbox import publish
 
 
@@ -18,7 +19,7 @@ class EmailTaken(Conflict):
 
 
 class AccountGone(Unauthorized):
-    detail = "This account is not active."
+    detail = "This account is not active, or the access token was revoked. Sign in again."
 
 
 async def register(tx: Tx, avatars: str, is_verified: bool = False, **fields: Any) -> Account:
@@ -34,9 +35,27 @@ async def register(tx: Tx, avatars: str, is_verified: bool = False, **fields: An
 
 
 async def me(tx: Tx, actor: Principal) -> Account:
-    account = await tx.maybe(Account, queries.BY_ID, id=actor.user_id)
-    if account is None or not account.is_active:
-        raise AccountGone
+    """The signed-in account. Raises `AccountGone` the moment it may do nothing any more, whatever events are under way."""
+    return _alive(await tx.maybe(Account, queries.BY_ID, id=actor.user_id), actor)
+
+
+async def me_locked(tx: Tx, actor: Principal) -> Account:
+    """The same, to change it."""
+    return _alive(await tx.maybe(Account, queries.LOCKED, id=actor.user_id), actor)
+
+
+async def change_me(tx: Tx, actor: Principal, avatars: str, changes: dict[str, Any]) -> Account:
+    """Change fields of the own account."""
+    return await change(tx, await me_locked(tx, actor), avatars, changes)
+
+
+async def change(tx: Tx, account: Account, avatars: str, changes: dict[str, Any]) -> Account:
+    """Write `changes` of a locked account and tell everybody; nothing is written or said where nothing differs."""
+    _, changed = rules.differences(account, changes)
+    if not changed:
+        return account
+    account = await tx.one(Account, queries.CHANGE, **asdict(replace(account, **changed)))
+    await publish(tx, UserChanged(**public_state(account, avatars)))
     return account
 
 
@@ -61,3 +80,9 @@ def public_state(account: Account, avatars: str) -> dict[str, Any]:
         "deleted_at": account.deleted_at,
         "purged": account.purged_at is not None,
     }
+
+
+def _alive(account: Account | None, actor: Principal) -> Account:
+    if account is None or not account.is_active or actor.version < account.token_version:
+        raise AccountGone
+    return account

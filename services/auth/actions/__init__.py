@@ -1,0 +1,1 @@
+"""What can be done with accounts: each function is the inside of one transaction."""

@@ -1,0 +1,43 @@
+"""Pictures of people, for everybody. A name never gets another content, so it may be cached for ever."""
+
+import re
+from pathlib import Path
+
+from fastapi import APIRouter, Request, Response
+
+from services.auth.actions.avatars import DEFAULT
+from services.auth.routes.dependencies import Files
+from shared.errors import NotFound
+
+router = APIRouter(prefix="/api/avatars", tags=["User Management"])
+NAME = re.compile(r"[0-9a-f]{32}\.webp")
+DEFAULT_PICTURE = (Path(__file__).parent.parent / "assets" / DEFAULT).read_bytes()
+SAFE = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; sandbox",
+    "Cross-Origin-Resource-Policy": "cross-origin",  # front ends of other origins show them
+}
+
+
+@router.head("/{name}", include_in_schema=False, name="head_picture")
+@router.get("/{name}", response_class=Response, responses={200: {"content": {"image/webp": {}, "image/png": {}}}})
+async def get_picture(name: str, request: Request, files: Files) -> Response:
+    """A picture, with a strong ETag."""
+    if name == DEFAULT:
+        caching, media_type = "public, max-age=86400", "image/png"
+    elif NAME.fullmatch(name):
+        caching, media_type = "public, max-age=31536000, immutable", "image/webp"
+    else:
+        raise NotFound("No such picture.")
+    etag = f'"{name.partition(".")[0]}"'
+    headers = SAFE | {"ETag": etag, "Cache-Control": caching}
+    if _matches(request.headers.get("if-none-match", ""), etag):
+        return Response(status_code=304, headers=headers)
+    content = DEFAULT_PICTURE if name == DEFAULT else await files.get(name)
+    return Response(content, media_type=media_type, headers=headers)
+
+
+def _matches(condition: str, etag: str) -> bool:
+    """If-None-Match (RFC 9110 13.1.2): a list of tags, compared weakly, or `*`."""
+    tags = {tag.strip().removeprefix("W/") for tag in condition.split(",")}
+    return etag in tags or "*" in tags
