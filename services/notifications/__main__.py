@@ -1,0 +1,7 @@
+"""`python -m services.notifications api|worker|migrate|all`."""
+
+from services.notifications.app import service
+from shared.service import main
+
+if __name__ == "__main__":
+    main(service)

@@ -1,0 +1,69 @@
+"""SQL of outgoing letters, and the rows it yields."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A letter that this process may send until its lease ends, and what is known of the person. `is_known` is False while the
+    account's event has not come by."""
+
+    id: int
+    event_id: UUID
+    user_id: int
+    kind: str
+    content: dict[str, Any]
+    attempts: int
+    not_after: datetime
+    created_at: datetime
+    given_address: str | None
+    is_known: bool
+    address: str
+    first_name: str
+    timezone: str
+    is_active: bool
+    is_purged: bool
+    is_wanted: bool
+
+
+ENQUEUE = """
+INSERT INTO deliveries (event_id, user_id, channel, kind, address, content, not_after)
+VALUES (%(event_id)s, %(user_id)s, %(channel)s, %(kind)s, %(address)s, %(content)s::jsonb, %(not_after)s)
+ON CONFLICT (event_id, user_id, channel) DO NOTHING
+"""
+# The claim is committed before anything is sent; a process that dies leaves a lease that ends.
+CLAIM = """
+WITH claimed AS (
+  UPDATE deliveries SET attempts = attempts + 1, next_at = now() + interval '10 minutes'
+  WHERE id = (
+    SELECT id FROM deliveries WHERE status = 'waiting' AND channel = %(channel)s AND next_at <= now()
+    ORDER BY next_at, id LIMIT 1 FOR UPDATE SKIP LOCKED
+  )
+  RETURNING id, event_id, user_id, channel, kind, content, attempts, not_after, created_at, address
+)
+SELECT c.id, c.event_id, c.user_id, c.kind, c.content, c.attempts, c.not_after, c.created_at, c.address AS given_address,
+  p.id IS NOT NULL AS is_known, coalesce(p.email, '') AS address, coalesce(p.first_name, '') AS first_name,
+  coalesce(p.timezone, 'UTC') AS timezone, coalesce(p.is_active, true) AS is_active, coalesce(p.is_purged, false) AS is_purged,
+  coalesce(CASE c.channel WHEN 'email' THEN p.wants_email WHEN 'push' THEN p.wants_push ELSE p.wants_sms END, true) AS is_wanted
+FROM claimed c LEFT JOIN people p ON p.id = c.user_id
+"""
+# `attempts` is the fencing token: whoever lost the claim to somebody else touches nothing.
+HAND_OVER = "UPDATE deliveries SET status = 'handed_over' WHERE id = %(id)s AND attempts = %(attempts)s AND status = 'waiting'"
+FINISH = """
+UPDATE deliveries SET status = %(status)s, error = %(error)s, finished_at = now(), content = '{}'
+WHERE id = %(id)s AND attempts = %(attempts)s AND finished_at IS NULL
+"""
+GIVE_BACK = """
+UPDATE deliveries SET status = 'waiting', error = %(error)s, next_at = now() + %(pause)s::interval
+WHERE id = %(id)s AND attempts = %(attempts)s AND finished_at IS NULL
+"""
+STATUS = "SELECT status FROM deliveries WHERE id = %(id)s"
+# Its sender died, or lost the connection, after the other side may have taken it.
+MARK_UNKNOWN = """
+UPDATE deliveries SET status = 'unknown', finished_at = now(), content = '{}'
+WHERE status = 'handed_over' AND next_at <= now() RETURNING id
+"""
+FORGET = "DELETE FROM deliveries WHERE finished_at < now() - interval '30 days'"

@@ -1,0 +1,117 @@
+"""Who is online: kept in the database by every hub, so that it is right whichever of them somebody hangs on, or dies."""
+
+import asyncio
+import json
+import time
+from uuid import UUID, uuid4
+
+from services.notifications.hub import queries
+from services.notifications.hub.hub import Hub
+from services.notifications.hub.queries import Told
+from shared import logs
+from shared.db import Database, Tx
+from shared.errors import Unavailable
+from shared.events.notifications import PresenceChanged
+from shared.outbox import publish
+
+TURN = 0.2  # seconds; who reloads a page within one is not seen to go
+BEAT = 5.0  # seconds; a hub is taken for dead after 20 (`queries.DEAD`)
+BATCH = 500  # people in one transaction
+
+log = logs.get(__name__)
+
+
+class Presence:
+    """Writes down who came to this hub and who left it, and tells the people here of changes of those they write with."""
+
+    def __init__(self, hub: Hub, database: Database) -> None:
+        self._hub = hub
+        self._database = database
+        self._id: UUID = uuid4()
+        self._written: set[int] = set()
+        self._beat_at = float("-inf")
+        self.changed: set[int] = set()
+        """People whose presence changed somewhere, as heard from the broker."""
+
+    async def run(self) -> None:
+        while True:
+            try:
+                await self._beat()
+                await self._write()
+                await self._tell()
+            except Unavailable as error:
+                log.warning("presence_unavailable", error=str(error))
+            await asyncio.sleep(TURN)
+
+    async def leave(self) -> None:
+        """This hub closes: nobody is online by it any more."""
+        try:
+            async with self._database.transaction() as tx:
+                await forget_hubs(tx, [self._id])
+        except Unavailable as error:
+            log.warning("presence_left_behind", error=str(error))  # the worker clears it away
+
+    async def _beat(self) -> None:
+        if time.monotonic() - self._beat_at < BEAT:
+            return
+        async with self._database.transaction() as tx:
+            is_new = await tx.value(queries.BEAT, id=self._id)
+        self._beat_at = time.monotonic()
+        if is_new:  # the first beat, or somebody took this hub for dead: write everybody down (again)
+            self._written.clear()
+            self._hub.came_or_went.update(self._hub.people)
+
+    async def _write(self) -> None:
+        while self._hub.came_or_went:
+            some = sorted(self._hub.came_or_went)[:BATCH]
+            came = [u for u in some if self._hub.has(u) and u not in self._written]
+            went = [u for u in some if not self._hub.has(u) and u in self._written]
+            if came or went:
+                async with self._database.transaction() as tx:
+                    await _lock(tx, sorted(came + went))
+                    await tx.run(queries.CAME, hub_id=self._id, user_ids=came)
+                    await tx.run(queries.WENT, hub_id=self._id, user_ids=went)
+                    await _settle(tx, came + went)
+                self._written.update(came)
+                self._written.difference_update(went)
+            # Whoever moved during the transaction is in both states' order now: looked at again only if it is wrong.
+            self._hub.came_or_went.difference_update(u for u in some if self._hub.has(u) == (u in self._written))
+
+    async def _tell(self) -> None:
+        """The state is read, not taken from the events: they may overtake each other."""
+        if not self.changed:
+            return
+        changed, self.changed = self.changed, set()
+        async with self._hub.reading() as tx:
+            told = await tx.all(Told, queries.TO_TELL, changed=list(changed), here=list(self._hub.people))
+        for row in told:
+            fields = {"type": "presence", "user_id": row.user_id, "is_online": row.is_online}
+            self._hub.tell(row.other_id, json.dumps(fields))
+
+
+async def sweep(database: Database) -> None:
+    """Forget the hubs whose heart stopped."""
+    async with database.transaction() as tx:
+        dead = [row["id"] for row in await tx.rows(queries.DEAD)]
+        if dead:
+            log.warning("hubs_died", count=len(dead))
+            await forget_hubs(tx, dead)
+
+
+async def forget_hubs(tx: Tx, hub_ids: list[UUID]) -> None:
+    people = [row["user_id"] for row in await tx.rows(queries.PEOPLE_OF, hub_ids=hub_ids)]
+    await _lock(tx, people)
+    await tx.run(queries.FORGET_HUBS, hub_ids=hub_ids)
+    await _settle(tx, people)
+
+
+async def _lock(tx: Tx, user_ids: list[int]) -> None:
+    """Hubs that write of the same people wait for each other, always in the same order."""
+    await tx.run(queries.KNOW, user_ids=user_ids)
+    await tx.rows(queries.LOCK, user_ids=user_ids)
+
+
+async def _settle(tx: Tx, user_ids: list[int]) -> None:
+    """Say of whom it changed whether any hub has them."""
+    rows = await tx.rows(queries.SETTLE, user_ids=user_ids)
+    await publish(tx, *(PresenceChanged(**row) for row in rows))
