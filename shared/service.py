@@ -31,7 +31,7 @@ Command = Callable[[Runtime], Awaitable[None]]
 @dataclass(frozen=True)
 class Service:
     """Everything that makes a service. `setup` opens what its routes need besides (and puts it into `app.state`); `prepare` runs
-    after migrations (seeds, first admin); `commands` are further words of its command line."""
+    after migrations (seeds, first admin); `commands` are further words of its command line; `server` are settings of uvicorn."""
 
     name: str
     routers: tuple[APIRouter, ...]
@@ -41,6 +41,7 @@ class Service:
     setup: Setup | None = None
     prepare: Command | None = None
     commands: dict[str, Command] = field(default_factory=dict)
+    server: dict[str, Any] = field(default_factory=dict)
 
 
 def build(service: Service, settings: ServiceSettings, *, api: bool = True, worker: bool = False) -> FastAPI:
@@ -56,19 +57,19 @@ def build(service: Service, settings: ServiceSettings, *, api: bool = True, work
                 app.state.tokens = TokenVerifier(keys_at(settings.auth_url))
                 broker = Broker(settings.amqp_url, service.name)
                 follower = Follower(app.state.tokens.revocations, broker, settings.redis_url)
-                await stack.enter_async_context(_background(follower.run()))
+                await stack.enter_async_context(background(follower.run()))
             if service.setup:
                 await stack.enter_async_context(service.setup(app))
             if worker:
                 runtime = Runtime(settings, database)
-                await stack.enter_async_context(_background(work(runtime, service.subscriptions, service.jobs)))
+                await stack.enter_async_context(background(work(runtime, service.subscriptions, service.jobs)))
             yield
 
     return create_app(settings, service.routers if api else (), lifespan)
 
 
 @asynccontextmanager
-async def _background(work: Any) -> AsyncIterator[None]:
+async def background(work: Any) -> AsyncIterator[None]:
     """Run a coroutine beside the application. If it ends by itself something is broken: stop the process, to be restarted."""
     task = asyncio.ensure_future(work)
     task.add_done_callback(_stop_process_unless_cancelled)
@@ -99,7 +100,7 @@ def main(service: Service) -> None:
         asyncio.run(run_command(service.commands[command], settings))
     else:
         app = build(service, settings, api=command in ("api", "all"), worker=command in ("worker", "all"))
-        serve(app, settings)
+        serve(app, settings, service.server)
 
 
 def migrate(service: Service, settings: ServiceSettings) -> None:
@@ -109,7 +110,7 @@ def migrate(service: Service, settings: ServiceSettings) -> None:
     log.info("migrated")
 
 
-def serve(app: FastAPI, settings: ServiceSettings) -> None:
+def serve(app: FastAPI, settings: ServiceSettings, options: dict[str, Any]) -> None:
     uvicorn.run(
         app,
         host=settings.host,
@@ -122,6 +123,7 @@ def serve(app: FastAPI, settings: ServiceSettings) -> None:
         server_header=False,
         timeout_graceful_shutdown=10,
         timeout_keep_alive=75,
+        **options,
     )
 
 
