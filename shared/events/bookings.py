@@ -155,6 +155,7 @@ class _Purchase(Event):
     credits_remaining: int
     expires_at: datetime
     purchased_at: datetime
+    status: Literal["active", "expired", "refunded"] = "active"
 
 
 class PackagePurchased(_Purchase):
@@ -165,6 +166,22 @@ class PurchaseChanged(_Purchase):
     """Credits were used or given back, or the purchase expired or was refunded."""
 
     type: ClassVar[str] = "bookings.package.changed.v1"
+
+
+class PaymentRecorded(Event):
+    """Money moved for a lesson or a package: a charge was collected or a refund was paid back. `amount` is positive for both."""
+
+    type: ClassVar[str] = "bookings.payment.recorded.v1"
+
+    entry_id: int
+    booking_id: int | None
+    purchase_id: int | None
+    student_id: int
+    kind: Literal["charge", "refund"]
+    amount: Decimal
+    currency: str
+    provider: str
+    reference: str
 
 
 class BookingsAudited(AuditRecorded):

@@ -1,0 +1,1 @@
+"""What people and time can do: each function is the inside of one transaction."""

@@ -1,0 +1,121 @@
+"""Booking a lesson, and looking at lessons."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import psycopg
+
+from services.bookings.actions import credits, money, replicas
+from services.bookings.actions.events import booking_state
+from services.bookings.queries import lessons as queries
+from services.bookings.queries.lessons import Booking, HistoryRow
+from services.bookings.rules import lessons as rules
+from services.bookings.rules.money import price
+from services.bookings.rules.states import LIVE, Status
+from services.bookings.views.lessons import BookRequest, ListFilter
+from shared.auth import Principal
+from shared.db import Tx
+from shared.errors import BadRequest, NotFound
+from shared.events.bookings import BookingRequested
+from shared.outbox import publish
+from shared.paging import Page
+
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+FILTERS: dict[ListFilter | None, frozenset[Status]] = {
+    None: frozenset(Status),
+    ListFilter.UPCOMING: LIVE,
+    ListFilter.PENDING: frozenset({Status.PENDING}),
+    ListFilter.COMPLETED: frozenset({Status.COMPLETED}),
+    ListFilter.CANCELLED: frozenset({Status.CANCELLED, Status.DECLINED, Status.EXPIRED}),
+}
+
+
+class SlotTaken(BadRequest):
+    detail = "The tutor or the student has another lesson at that time. Choose another slot."
+
+
+class OwnLesson(BadRequest):
+    detail = "Tutors cannot book themselves."
+
+
+class BookingNotFound(NotFound):
+    detail = "There is no such booking."
+
+
+async def book(tx: Tx, actor: Principal, request: BookRequest, now: datetime) -> Booking:
+    """Ask a tutor for a lesson: the slot is held at once. Raises what the names of the checks say, and `SlotTaken`."""
+    await queue(tx, request.tutor_profile_id, actor.user_id)
+    await replicas.check_student(tx, actor.user_id)
+    tutor = await replicas.find_tutor(tx, request.tutor_profile_id)
+    if tutor.user_id == actor.user_id:
+        raise OwnLesson
+    columns: dict[str, Any] = replicas.subject_of(tutor, request.subject_id)
+    assert tutor.hourly_rate is not None  # noqa: S101  find_tutor saw to it
+    cost = price(tutor.hourly_rate, request.duration_minutes, tutor.currency)
+    lesson = rules.requested(request.start_at, request.duration_minutes, cost, now)
+    if not replicas.calendar_of(tutor).is_open(lesson.start_at, lesson.end_at):
+        raise replicas.TutorNotAvailable(tutor.id)
+    columns |= await credits.paying(tx, actor.user_id, tutor.id, request, lesson, now)
+    columns |= {"start_at": lesson.start_at, "end_at": lesson.end_at, "status": lesson.status, "respond_by": lesson.respond_by}
+    booking = await take_time(
+        tx,
+        queries.INSERT,
+        student_id=actor.user_id,
+        tutor_id=tutor.id,
+        tutor_user_id=tutor.user_id,
+        lesson_type=request.lesson_type,
+        currency=tutor.currency,
+        notes_student=request.notes_student,
+        now=now,
+        **columns,
+    )
+    if booking.purchase_id is not None:
+        await credits.take(tx, booking.purchase_id)
+    await money.note(tx, booking, booking.price, now)
+    await publish(tx, BookingRequested(**booking_state(booking)))
+    return booking
+
+
+async def queue(tx: Tx, tutor_id: int, student_id: int) -> None:
+    """Wait for whoever else changes lessons of these two."""
+    await tx.run(queries.QUEUE, tutor_id=tutor_id, student_id=student_id)
+
+
+async def take_time(tx: Tx, sql: Any, **columns: Any) -> Booking:
+    """Write a lesson at its time. Raises `SlotTaken` where the tutor or the student is not free; the transaction is then lost."""
+    try:
+        return await tx.one(Booking, sql, **columns)
+    except (psycopg.errors.ExclusionViolation, psycopg.errors.DeadlockDetected) as error:
+        raise SlotTaken from error
+
+
+async def find(tx: Tx, actor: Principal, booking_id: int) -> Booking:
+    """A lesson that the actor may see: a party of it, or an administrator."""
+    booking = await tx.maybe(Booking, queries.BY_ID, id=booking_id)
+    if booking is None or not (actor.is_admin or actor.user_id in (booking.student_id, booking.tutor_user_id)):
+        raise BookingNotFound
+    return booking
+
+
+async def history(tx: Tx, booking_id: int) -> list[HistoryRow]:
+    return await tx.all(HistoryRow, queries.HISTORY, id=booking_id)
+
+
+async def page_of(
+    tx: Tx, user_id: int, as_tutor: bool, which: ListFilter | None, page: Page, now: datetime
+) -> tuple[list[Booking], int]:
+    """One page of somebody's lessons, and how many there are."""
+    upcoming = which is ListFilter.UPCOMING
+    wanted: dict[str, Any] = {
+        "user_id": user_id,
+        "statuses": sorted(FILTERS[which]),
+        "not_ended_at": now if upcoming else LONG_AGO,
+    }
+    if as_tutor:
+        sql = queries.LIST_GIVEN_SOONEST if upcoming else queries.LIST_GIVEN
+    else:
+        sql = queries.LIST_TAKEN_SOONEST if upcoming else queries.LIST_TAKEN
+    rows = await tx.all(Booking, sql, limit=page.size, offset=page.offset, **wanted)
+    if page.number == 1 and len(rows) < page.size:
+        return rows, len(rows)
+    return rows, await tx.value(queries.COUNT_GIVEN if as_tutor else queries.COUNT_TAKEN, **wanted)

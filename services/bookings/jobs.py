@@ -1,0 +1,53 @@
+"""What the worker does by the clock. Rows are claimed with SKIP LOCKED, so workers share the work and each row is done once."""
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+from services.bookings.actions import money, timed
+from services.bookings.payments import PROVIDERS
+from services.bookings.settings import BookingsSettings
+from shared.db import Tx
+from shared.worker import Job, Runtime
+
+BATCH = 100
+Step = Callable[[Tx, int, datetime], Awaitable[int]]
+
+
+async def drain(runtime: Runtime, step: Step, batch: int = BATCH) -> None:
+    """Run `step` until it finds nothing more to do, one transaction per batch: after a stop, everything overdue is caught up."""
+    done = batch
+    while done == batch:
+        async with runtime.database.transaction() as tx:
+            done = await step(tx, batch, datetime.now(UTC))
+
+
+async def expire_requests(runtime: Runtime) -> None:
+    # One at a time: each may give a credit back, and a batch that holds several purchases could deadlock with another one.
+    await drain(runtime, timed.expire_requests, batch=1)
+
+
+async def complete_lessons(runtime: Runtime) -> None:
+    await drain(runtime, timed.complete_lessons)
+
+
+async def remind(runtime: Runtime) -> None:
+    await drain(runtime, timed.remind)
+
+
+async def expire_purchases(runtime: Runtime) -> None:
+    await drain(runtime, timed.expire_purchases)
+
+
+async def settle_payments(runtime: Runtime) -> None:
+    assert isinstance(runtime.settings, BookingsSettings)  # noqa: S101  declared by the service
+    provider = PROVIDERS[runtime.settings.payment_provider]
+    await drain(runtime, lambda tx, batch, now: money.settle(tx, provider, batch, now))
+
+
+JOBS = (
+    Job("expire_requests", 5, expire_requests),
+    Job("complete_lessons", 5, complete_lessons),
+    Job("remind", 15, remind),
+    Job("expire_purchases", 60, expire_purchases),
+    Job("settle_payments", 2, settle_payments),
+)

@@ -1,0 +1,1 @@
+"""SQL of the bookings service, and the rows it yields."""

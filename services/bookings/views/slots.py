@@ -1,0 +1,63 @@
+"""Free slots as clients ask for and see them."""
+
+from datetime import date, datetime, time, timedelta
+from typing import Annotated, Self
+from zoneinfo import ZoneInfo
+
+from fastapi import Depends, Query
+from pydantic import BaseModel
+
+from services.bookings.rules.calendar import Span
+from services.bookings.rules.slots import Slot
+from services.bookings.views.fields import Minutes
+from shared.errors import Invalid
+from shared.types import Instant, TimeZone
+
+MOST_DAYS = 31
+FIRST_YEAR, LAST_YEAR = 2000, 2200
+
+
+class InvalidRange(Invalid):
+    detail = f"end_date must not be before start_date, nor more than {MOST_DAYS} days be asked for at once."
+
+
+class SlotQuery:
+    """The query parameters. The dates are days in `timezone`, or else in the tutor's zone; both are included."""
+
+    def __init__(
+        self,
+        start_date: date,
+        end_date: date,
+        duration_minutes: Minutes = 60,
+        include_unavailable: Annotated[bool, Query()] = False,
+        timezone: TimeZone | None = None,
+    ) -> None:
+        if not 1 <= (end_date - start_date).days + 1 <= MOST_DAYS:
+            raise InvalidRange
+        if not FIRST_YEAR <= start_date.year <= end_date.year <= LAST_YEAR:
+            raise InvalidRange(f"Dates are from {FIRST_YEAR} to {LAST_YEAR}.")
+        self.start_date, self.end_date = start_date, end_date
+        self.duration = timedelta(minutes=duration_minutes)
+        self.include_unavailable = include_unavailable
+        self.timezone = timezone
+
+    def span(self, tutors_zone: str) -> Span:
+        zone = ZoneInfo(self.timezone or tutors_zone)
+        return _midnight(self.start_date, zone), _midnight(self.end_date + timedelta(days=1), zone)
+
+
+class SlotView(BaseModel):
+    start_time: Instant
+    end_time: Instant
+    is_available: bool
+
+    @classmethod
+    def of(cls, slot: Slot) -> Self:
+        return cls(start_time=slot.start_at, end_time=slot.end_at, is_available=slot.is_available)
+
+
+def _midnight(day: date, zone: ZoneInfo) -> datetime:
+    return datetime.combine(day, time(), zone).astimezone(ZoneInfo("UTC"))
+
+
+Slots = Annotated[SlotQuery, Depends(SlotQuery)]
