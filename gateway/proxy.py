@@ -34,7 +34,8 @@ async def forward(pool: Pool, route: Route, visit: Visit, path: str, receive: Re
         raise BodyTooLarge
     head = outbound_head(inbound, visit.client, path)
     body, more = await _first_piece(inbound, receive)
-    if len(body) > route.body:
+    sent = len(body)
+    if sent > route.body:
         raise BodyTooLarge
     if inbound.length is None:
         body = _chunk(body) + (b"" if more else b"0\r\n\r\n")
@@ -46,7 +47,7 @@ async def forward(pool: Pool, route: Route, visit: Visit, path: str, receive: Re
             if not more:
                 await connection.head()
                 return await _answer(connection, send, headers)
-            return await _exchange(connection, _Upload(inbound, route, receive, len(body)), send, headers)
+            return await _exchange(connection, _Upload(inbound, route, receive, sent), send, headers)
         except ServiceBroke as broke:
             if not broke.stale or fresh or more or inbound.method not in IDEMPOTENT:
                 raise

@@ -31,9 +31,8 @@ from shared.tokens import TokenVerifier, keys_at
 class Application:
     """What uvicorn is given. `drain` is called once the process has been told to stop."""
 
-    def __init__(self, settings: GatewaySettings, patience: Patience | None = None) -> None:
+    def __init__(self, settings: GatewaySettings) -> None:
         self._settings = settings
-        self._patience = patience or Patience()
         self._gateway: Gateway
         self._tunnels: Tunnels
         self._own: Own
@@ -65,7 +64,7 @@ class Application:
         sweeper = Sweeper()
         sweeper.start()
         stack.callback(sweeper.stop)
-        state["edge"] = EdgeState(sweeper, self._patience)
+        state["edge"] = EdgeState(sweeper, Patience(settings.head_timeout, settings.body_timeout, idle=settings.idle_timeout))
         pools = {name: Pool(name, url, sweeper, settings.answer_timeout) for name, url in settings.services().items()}
         for pool in pools.values():
             stack.callback(pool.close)

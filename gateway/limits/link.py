@@ -88,6 +88,7 @@ class Link:
         self._sha = b""
         self._task: asyncio.Task[None] | None = None
         self._first_try = asyncio.Event()
+        self._away = False
 
     @property
     def ready(self) -> bool:
@@ -117,25 +118,27 @@ class Link:
         return self._replies.ask("EVALSHA", self._sha, len(keys), *keys, *arguments)
 
     async def _keep_up(self) -> None:
-        told = False
         while True:
             try:
                 async with asyncio.timeout(CONNECT_TIMEOUT):
-                    replies = await self._connect()
+                    self._replies = await self._connect()
             except (OSError, TimeoutError, LinkLost, hiredis.HiredisError) as error:
-                if not told:
-                    log.warning("redis_away", error=str(error) or type(error).__name__, effect="limits are counted per process")
-                    told = True
+                self._tell_away(str(error) or type(error).__name__)
                 self._first_try.set()
                 await asyncio.sleep(RETRY_EVERY)
                 continue
-            self._replies = replies
             self._first_try.set()
-            if told:
+            if self._away:
                 log.info("redis_back")
-            told = False
-            await replies.lost
+                self._away = False
+            await self._replies.lost
             self._replies = None
+            self._tell_away("the connection was lost")
+
+    def _tell_away(self, why: str) -> None:
+        if not self._away:
+            log.warning("redis_away", error=why, effect="limits are counted per process")
+            self._away = True
 
     async def _connect(self) -> _Replies:
         to = self._address

@@ -27,7 +27,7 @@ async def read_answer(reader: asyncio.StreamReader, *, head_only: bool = False) 
     if head_only or answer.status in (100, 204, 304):
         return answer
     if answer.headers.get("transfer-encoding") == "chunked":
-        while size := int(await reader.readline(), 16):
+        while size := int(await reader.readuntil(b"\r\n"), 16):
             answer.body += await reader.readexactly(size)
             await reader.readexactly(2)
         await reader.readexactly(2)

@@ -1,0 +1,237 @@
+"""Limits: exact however many ask at once and through however many gateways, per user or address, and never a reason to fail."""
+
+import asyncio
+import signal
+import time
+from collections import Counter
+
+import httpx
+import pytest
+import redis
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.limits import Limiter
+from gateway.limits.link import Address, Link
+from gateway.limits.rate import Rate
+from gateway.limits.window import SCRIPT, LocalWindows
+from tests.gateway.conftest import Services, StartGateway, Valkey
+from tests.gateway.keys import token
+from tests.waiting import eventually
+
+
+@pytest.mark.parametrize(("text", "rate"), [("5/minute", Rate(5, 60)), (" 100/Hour ", Rate(100, 3600)), ("off", None)])
+def test_a_rate_is_read(text: str, rate: Rate | None) -> None:
+    assert Rate.parse(text) == rate
+
+
+@pytest.mark.parametrize("text", ["", "5", "0/minute", "-1/minute", "5/week", "5 / minute", "1e3/minute", "none"])
+def test_what_is_no_rate_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="5/minute"):
+        Rate.parse(text)
+
+
+@given(st.integers(1, 5), st.lists(st.integers(0, 40), min_size=1, max_size=60))
+def test_no_window_ever_holds_more_than_the_limit_and_no_room_is_wasted(limit: int, waits: list[int]) -> None:
+    now, passed, rate = 0.0, [], Rate(limit, 60)
+    windows = LocalWindows(clock=lambda: now)
+    for wait in waits:
+        now += wait
+        recent = [at for at in passed if at > now - 60]
+        verdict = windows.count("k", rate)
+        assert verdict.allowed == (len(recent) < limit)
+        if verdict.allowed:
+            passed.append(now)
+        assert verdict.remaining == limit - len([at for at in passed if at > now - 60])
+        assert 0 < verdict.reset <= 60
+
+
+def test_local_windows_forget_whom_they_saw_longest_ago() -> None:
+    windows = LocalWindows(keys=3)
+    for key in "abcad":
+        windows.count(key, Rate(1, 60))
+
+    assert len(windows) == 3
+    assert not windows.count("a", Rate(1, 60)).allowed
+    assert windows.count("b", Rate(1, 60)).allowed
+
+
+async def test_the_script_counts_as_the_local_window_does(valkey: Valkey) -> None:
+    link = Link(Address.parse(valkey.url), SCRIPT)
+    await link.start()
+    limiter, rate, windows = Limiter(link), Rate(3, 1), LocalWindows()
+    started = time.monotonic()
+    for _ in range(5):
+        there, here = await limiter.check("same", rate), windows.count("same", rate)
+        assert (there.allowed, there.remaining) == (here.allowed, here.remaining)
+        assert there.reset == pytest.approx(here.reset, abs=0.1)
+
+    async def free_again() -> bool:
+        return (await limiter.check("same", rate)).allowed
+
+    await eventually(free_again)
+    assert 0.95 < time.monotonic() - started < 1.5
+    await link.stop()
+
+
+async def test_a_burst_of_one_client_is_settled_in_order_in_one_call(valkey: Valkey) -> None:
+    link = Link(Address.parse(valkey.url), SCRIPT)
+    await link.start()
+    limiter = Limiter(link)
+    with redis.Redis.from_url(valkey.url) as client:
+        before = client.info("commandstats").get("cmdstat_evalsha", {"calls": 0})["calls"]
+        verdicts = await asyncio.gather(*(limiter.check("burst", Rate(3, 60)) for _ in range(5)))
+        calls = client.info("commandstats")["cmdstat_evalsha"]["calls"] - before
+
+    assert [v.allowed for v in verdicts] == [True, True, True, False, False]
+    assert [v.remaining for v in verdicts] == [2, 1, 0, 0, 0]
+    assert calls == 1
+    await link.stop()
+
+
+async def test_a_thousand_racing_requests_through_two_gateways_make_a_hundred(
+    start_gateway: StartGateway, services: Services
+) -> None:
+    gateways = [await start_gateway(EDUSTREAM_RATE_LIMIT_DEFAULT="100/minute") for _ in range(2)]
+    bearer = {"Authorization": f"Bearer {token(501)}"}
+    bounds = httpx.Limits(max_connections=50)
+    async with (
+        httpx.AsyncClient(base_url=gateways[0].url, limits=bounds, timeout=60) as one,
+        httpx.AsyncClient(base_url=gateways[1].url, limits=bounds, timeout=60) as two,
+    ):
+        answers = await asyncio.gather(*((one, two)[i % 2].get("/api/tutors", headers=bearer) for i in range(1000)))
+
+    assert Counter(a.status_code for a in answers) == {200: 100, 429: 900}
+    assert len(services["profiles"].seen) == 100
+    assert sorted(int(a.headers["ratelimit-remaining"]) for a in answers if a.status_code == 200) == list(range(100))
+
+
+@pytest.fixture(scope="module")
+async def limited(start_gateway: StartGateway) -> "httpx.AsyncClient":
+    gateway = await start_gateway(EDUSTREAM_RATE_LIMIT_DEFAULT="3/minute", TRUSTED_PROXIES="127.0.0.1")
+    return httpx.AsyncClient(base_url=gateway.url)
+
+
+async def statuses(client: httpx.AsyncClient, count: int, method: str, path: str, **headers: str) -> list[int]:
+    return [(await client.request(method, path, headers=headers)).status_code for _ in range(count)]
+
+
+async def test_registering_and_signing_in_have_limits_of_their_own(limited: httpx.AsyncClient, services: Services) -> None:
+    here = {"X-Forwarded-For": "203.0.113.1"}
+
+    assert await statuses(limited, 6, "POST", "/auth/register", **here) == [200] * 5 + [429]
+    assert await statuses(limited, 11, "POST", "/api/v1/auth/login/", **here) == [200] * 10 + [429]
+    assert await statuses(limited, 4, "GET", "/api/tutors", **here) == [200] * 3 + [429]
+
+
+async def test_a_refusal_says_how_long_to_wait(limited: httpx.AsyncClient, services: Services) -> None:
+    bearer = {"Authorization": f"Bearer {token(502)}"}
+    answers = [await limited.get("/api/tutors", headers=bearer) for _ in range(4)]
+
+    assert [a.headers["ratelimit-remaining"] for a in answers] == ["2", "1", "0", "0"]
+    assert {a.headers["ratelimit-limit"] for a in answers} == {"3"}
+    assert all(0 < int(a.headers["ratelimit-reset"]) <= 60 for a in answers)
+    assert 0 < int(answers[3].headers["retry-after"]) <= 60
+    assert answers[3].json()["code"] == "too_many"
+    assert "retry-after" not in answers[2].headers
+
+
+async def test_users_are_counted_apart_wherever_they_are(limited: httpx.AsyncClient, services: Services) -> None:
+    one, two = (f"Bearer {token(user)}" for user in (503, 504))
+
+    assert await statuses(limited, 4, "GET", "/auth/me", Authorization=one) == [200] * 3 + [429]
+    assert await statuses(limited, 1, "GET", "/auth/me", Authorization=one, **{"X-Forwarded-For": "203.0.113.2"}) == [429]
+    assert await statuses(limited, 1, "GET", "/auth/me", Authorization=two) == [200]
+
+
+async def test_strangers_are_counted_by_address_and_so_are_bad_tokens(limited: httpx.AsyncClient, services: Services) -> None:
+    here, there = {"X-Forwarded-For": "203.0.113.3"}, {"X-Forwarded-For": "203.0.113.4"}
+
+    assert await statuses(limited, 2, "GET", "/auth/me", Authorization="Bearer x", **here) == [401] * 2
+    assert await statuses(limited, 2, "GET", "/auth/me", **here) == [401, 429]
+    assert await statuses(limited, 1, "GET", "/auth/me", Authorization="Bearer x", **here) == [429]
+    assert await statuses(limited, 1, "GET", "/api/tutors", **there) == [200]
+
+
+async def test_avatars_health_and_docs_are_not_counted(limited: httpx.AsyncClient, services: Services) -> None:
+    here = {"X-Forwarded-For": "203.0.113.5"}
+
+    for path in ("/api/avatars/default.png", "/health/live", "/docs"):
+        answers = [await limited.get(path, headers=here) for _ in range(5)]
+        assert {a.status_code for a in answers} == {200}
+        assert "ratelimit-limit" not in answers[0].headers
+
+
+async def test_off_means_off(http: httpx.AsyncClient, services: Services) -> None:
+    answer = await http.get("/api/tutors")
+
+    assert "ratelimit-limit" not in answer.headers
+
+
+async def test_redis_may_die_and_come_back_under_load(
+    start_gateway: StartGateway, own_valkey: Valkey, services: Services
+) -> None:
+    gateway = await start_gateway(REDIS_URL=own_valkey.url, EDUSTREAM_RATE_LIMIT_DEFAULT="1000/minute")
+    found: Counter[int] = Counter()
+    going = True
+
+    async def knock(client: httpx.AsyncClient, user: int) -> None:
+        while going:
+            found[(await client.get("/api/tutors", headers={"Authorization": f"Bearer {token(user)}"})).status_code] += 1
+
+    async def counted_here(more_than: float) -> bool:
+        return await local_checks(client) > more_than
+
+    async def logged(word: str) -> bool:
+        return word in gateway.lines()
+
+    async with httpx.AsyncClient(base_url=gateway.url) as client:
+        knocking = [asyncio.create_task(knock(client, user)) for user in range(8)]
+        try:
+            before = await local_checks(client)
+            assert before == 0
+            own_valkey.kill()
+            await eventually(lambda: counted_here(20))
+            own_valkey.start()
+            await eventually(lambda: logged("redis_back"))
+            own_valkey.signal(signal.SIGSTOP)  # there, but silent
+            dead = await local_checks(client)
+            await eventually(lambda: counted_here(dead + 20))
+            own_valkey.signal(signal.SIGCONT)
+            await eventually(lambda: logged_twice(gateway.lines()))
+        finally:
+            going = False
+            await asyncio.gather(*knocking)
+
+    assert found.keys() == {200}
+    assert gateway.lines().count('"redis_away"') == 2
+
+
+async def logged_twice(lines: str) -> bool:
+    return lines.count('"redis_back"') == 2
+
+
+async def test_without_redis_the_gateway_starts_and_still_limits(start_gateway: StartGateway, services: Services) -> None:
+    gateway = await start_gateway(REDIS_URL="redis://127.0.0.1:1/0", EDUSTREAM_RATE_LIMIT_DEFAULT="2/minute")
+    async with httpx.AsyncClient(base_url=gateway.url) as client:
+        assert await statuses(client, 3, "GET", "/api/tutors") == [200, 200, 429]
+
+
+async def test_a_flushed_script_is_loaded_again(start_gateway: StartGateway, own_valkey: Valkey, services: Services) -> None:
+    gateway = await start_gateway(REDIS_URL=own_valkey.url, EDUSTREAM_RATE_LIMIT_DEFAULT="1000/minute")
+    async with httpx.AsyncClient(base_url=gateway.url) as client:
+        assert await statuses(client, 1, "GET", "/api/tutors") == [200]
+        with redis.Redis.from_url(own_valkey.url) as admin:
+            admin.script_flush()
+            assert await statuses(client, 1, "GET", "/api/tutors") == [200]
+
+            async def loaded() -> bool:
+                await statuses(client, 1, "GET", "/api/tutors")
+                return bool(admin.llen("{edustream:limits}:default:127.0.0.1") > 1)
+
+            await eventually(loaded)
+
+
+async def local_checks(client: httpx.AsyncClient) -> float:
+    lines = (await client.get("/metrics")).text.splitlines()
+    return float(next(line for line in lines if line.startswith("edustream_gateway_limits_local_total")).split()[1])

@@ -1,0 +1,265 @@
+"""Services come and go: whoever asks is told at once, in the usual shape, and nothing is done twice."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+
+import httpx
+import pytest
+
+from deploy.local import ports
+from tests.gateway.conftest import ROOT, Running, Services, StartGateway
+from tests.gateway.keys import token
+from tests.gateway.raw import read_answer
+from tests.gateway.standin import Exchange, StandIn
+from tests.waiting import eventually
+
+PATH = "/api/subjects"
+BEARER = {"Authorization": f"Bearer {token(1)}"}
+
+
+async def test_a_service_that_is_down_is_said_to_be_so_in_milliseconds(start_gateway: StartGateway) -> None:
+    gateway = await start_gateway(PROFILES_URL=f"http://127.0.0.1:{ports.choose()}")
+    async with httpx.AsyncClient(base_url=gateway.url) as client:
+        await client.get(PATH)
+        started = time.perf_counter()
+        answers = [await client.get(PATH) for _ in range(20)]
+        each = (time.perf_counter() - started) / 20
+
+    assert {a.status_code for a in answers} == {503}
+    assert {a.json()["code"] for a in answers} == {"service_unavailable"}
+    assert all(int(a.headers["retry-after"]) >= 1 for a in answers)
+    assert each < 0.05
+
+
+async def test_a_service_that_does_not_even_refuse_is_given_up(start_gateway: StartGateway) -> None:
+    """TEST-NET addresses lead nowhere, or are refused by the machine's own network."""
+    gateway = await start_gateway(PROFILES_URL="http://192.0.2.1:9")
+    async with httpx.AsyncClient(base_url=gateway.url, timeout=5) as client:
+        slow = [await client.get(PATH) for _ in range(2)]
+        started = time.perf_counter()
+        quick = await client.get(PATH)
+        took = time.perf_counter() - started
+
+    assert {a.status_code for a in (*slow, quick)} == {503}
+    assert took < 0.1
+
+
+async def test_a_service_that_comes_back_is_used_again(start_gateway: StartGateway) -> None:
+    port = ports.choose()
+    gateway = await start_gateway(PROFILES_URL=f"http://127.0.0.1:{port}")
+    async with httpx.AsyncClient(base_url=gateway.url) as client:
+        for _ in range(5):
+            assert (await client.get(PATH)).status_code == 503
+        service = await StandIn("profiles", port).start()
+
+        async def back() -> bool:
+            return (await client.get(PATH)).status_code == 200
+
+        await eventually(back, within=4)
+        assert {(await client.get(PATH)).status_code for _ in range(5)} == {200}
+        await service.stop()
+
+
+async def test_a_slow_service_is_given_up(start_gateway: StartGateway, services: Services) -> None:
+    async def wait(exchange: Exchange) -> None:
+        await exchange.reader.read()
+
+    services["profiles"].on[PATH] = wait
+    gateway = await start_gateway(GATEWAY_ANSWER_TIMEOUT="0.5")
+    async with httpx.AsyncClient(base_url=gateway.url) as client:
+        started = time.perf_counter()
+        answer = await client.get(PATH)
+
+    assert answer.status_code == 504
+    assert answer.json()["code"] == "service_timeout"
+    assert 0.4 < time.perf_counter() - started < 2
+
+
+@pytest.mark.parametrize(("method", "status"), [("GET", 200), ("PUT", 200), ("DELETE", 200), ("POST", 502), ("PATCH", 502)])
+async def test_only_what_may_be_repeated_is_sent_again(
+    http: httpx.AsyncClient, services: Services, method: str, status: int
+) -> None:
+    """The service closes a kept connection in the very moment that the next request goes out."""
+    service = services["bookings"]
+    seen = 0
+
+    async def close_the_second_time(exchange: Exchange) -> None:
+        nonlocal seen
+        await exchange.read_body()
+        seen += 1
+        if seen == 2:
+            exchange.writer.transport.abort()
+        else:
+            await exchange.answer()
+
+    service.on["/api/packages/1"] = close_the_second_time
+    body = {} if method in ("GET", "DELETE") else {"json": {"a": 1}}
+    first = await http.request(method, "/api/packages/1", headers=BEARER, **body)  # type: ignore[arg-type]
+    second = await http.request(method, "/api/packages/1", headers=BEARER, **body)  # type: ignore[arg-type]
+
+    assert first.status_code == 200
+    assert second.status_code == status
+    assert seen == (3 if status == 200 else 2)
+
+
+async def test_a_request_is_sent_again_once_only(http: httpx.AsyncClient, services: Services) -> None:
+    service = services["bookings"]
+    await http.get("/api/packages/2", headers=BEARER)
+
+    async def close(exchange: Exchange) -> None:
+        exchange.writer.transport.abort()
+
+    service.on["/api/packages/2"] = close
+    service.seen.clear()
+    answer = await http.get("/api/packages/2", headers=BEARER)
+
+    assert answer.status_code == 502
+    assert len(service.seen) <= 2
+
+
+async def test_more_requests_than_connections_wait_their_turn(
+    http: httpx.AsyncClient, gateway: Running, services: Services
+) -> None:
+    go_on, busy, most = asyncio.Event(), 0, 0
+
+    async def wait(exchange: Exchange) -> None:
+        nonlocal busy, most
+        busy += 1
+        most = max(most, busy)
+        await go_on.wait()
+        busy -= 1
+        await exchange.answer()
+
+    services["messaging"].on["/api/messages/threads"] = wait
+    async with httpx.AsyncClient(base_url=gateway.url, timeout=20, limits=httpx.Limits(max_connections=None)) as client:
+        asking = [asyncio.create_task(client.get("/api/messages/threads", headers=BEARER)) for _ in range(150)]
+
+        async def full() -> bool:
+            return busy == 100
+
+        await eventually(full)
+        go_on.set()
+        answers = await asyncio.gather(*asking)
+
+    assert {a.status_code for a in answers} == {200}
+    assert most == 100
+
+
+async def test_a_line_that_is_too_long_is_refused(gateway: Running, services: Services) -> None:
+    go_on = asyncio.Event()
+
+    async def wait(exchange: Exchange) -> None:
+        await go_on.wait()
+        await exchange.answer()
+
+    services["messaging"].on["/api/messages/threads"] = wait
+    async with httpx.AsyncClient(base_url=gateway.url, timeout=20, limits=httpx.Limits(max_connections=None)) as client:
+        asking = [asyncio.create_task(client.get("/api/messages/threads", headers=BEARER)) for _ in range(520)]
+
+        async def refused() -> bool:
+            return any(task.done() for task in asking)
+
+        await eventually(refused)
+        go_on.set()
+        answers = await asyncio.gather(*asking)
+
+    found = Counter(a.status_code for a in answers)
+    assert found == {200: 500, 503: 20}
+    assert {a.json()["code"] for a in answers if a.status_code == 503} == {"service_busy"}
+
+
+async def test_a_gateway_told_to_stop_finishes_what_it_began(start_gateway: StartGateway, services: Services) -> None:
+    gateway = await start_gateway()
+    go_on = asyncio.Event()
+
+    async def wait(exchange: Exchange) -> None:
+        await go_on.wait()
+        await exchange.answer("200 OK", b'{"late": true}')
+
+    services["profiles"].on[PATH] = wait
+    reader, writer = await gateway.connect()
+    idle_reader, idle_writer = await gateway.connect()
+    writer.write(b"GET /api/subjects HTTP/1.1\r\nHost: a\r\n\r\n")
+
+    async def began() -> bool:
+        return bool(services["profiles"].seen)
+
+    await eventually(began)
+    gateway.process.send_signal(signal.SIGTERM)
+    assert await asyncio.wait_for(idle_reader.read(), 5) == b""
+    go_on.set()
+    answer = await read_answer(reader)
+
+    assert answer.json() == {"late": True}
+    assert answer.headers["connection"] == "close"
+    assert await reader.read() == b""
+    assert await gateway.stop() in (0, -signal.SIGTERM)
+    writer.close()
+    idle_writer.close()
+
+
+async def test_draining_under_load_fails_no_request(start_gateway: StartGateway, services: Services) -> None:
+    gateway = await start_gateway()
+    failed: list[str] = []
+    done = 0
+
+    async def knock() -> None:
+        nonlocal done
+        reader, writer = await gateway.connect()
+        while True:
+            writer.write(b"GET /api/utils/countries HTTP/1.1\r\nHost: a\r\n\r\n")
+            try:
+                answer = await read_answer(reader)
+            except (asyncio.IncompleteReadError, ConnectionError) as error:
+                failed.append(repr(error))
+                return
+            done += 1
+            if answer.headers.get("connection") == "close":
+                writer.close()
+                return
+
+    knocking = [asyncio.create_task(knock()) for _ in range(20)]
+
+    async def busy() -> bool:
+        return done > 500
+
+    await eventually(busy)
+    gateway.process.send_signal(signal.SIGTERM)
+    await asyncio.wait_for(asyncio.gather(*knocking), 10)
+
+    assert failed == []
+    await gateway.stop()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("EDUSTREAM_RATE_LIMIT_LOGIN", "ten", "EDUSTREAM_RATE_LIMIT_LOGIN"),
+        ("TRUSTED_PROXIES", "10.0.0.0/99", "TRUSTED_PROXIES"),
+        ("CORS_ORIGINS", "example.com", "CORS_ORIGINS"),
+        ("BOOKINGS_URL", "bookings:8003", "BOOKINGS_URL"),
+        ("REDIS_URL", "localhost", "REDIS_URL"),
+        ("EDUSTREAM_PORT", "x", "EDUSTREAM_PORT"),
+        ("PUBLIC_URL", "api.example.com", "PUBLIC_URL"),
+    ],
+)
+def test_a_wrong_setting_refuses_to_start_with_a_sentence(variable: str, value: str, said: str) -> None:
+    environment = {
+        "PATH": os.environ["PATH"],
+        "REDIS_URL": "redis://127.0.0.1:1",
+        "AMQP_URL": "amqp://127.0.0.1:1",
+        variable: value,
+    }
+    run = subprocess.run(
+        [sys.executable, "-m", "gateway"], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=20, check=False
+    )
+
+    assert run.returncode == 1
+    assert run.stderr.startswith("gateway refuses to start: ")
+    assert said in run.stderr
+    assert len(run.stderr.splitlines()) == 1

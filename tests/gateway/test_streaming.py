@@ -1,0 +1,388 @@
+"""Bodies pass as they come: nothing is held, the slow side sets the pace, and whoever leaves leaves nothing behind."""
+
+import asyncio
+import os
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.gateway.conftest import Running, Services
+from tests.gateway.keys import token
+from tests.gateway.raw import ask, everything, read_answer
+from tests.gateway.standin import Exchange, StandIn
+from tests.waiting import eventually
+
+MIB = 1024 * 1024
+PATH = "/api/subjects"
+UPLOAD = "/api/messages/with-attachment"
+AUTH = f"Authorization: Bearer {token(1)}\r\n".encode()
+
+
+def upload_head(extra: bytes, path: str = UPLOAD) -> bytes:
+    return b"POST %b HTTP/1.1\r\nHost: a\r\n%b%b\r\n" % (path.encode(), AUTH, extra)
+
+
+async def idle(gateway: Running, http: httpx.AsyncClient, service: StandIn) -> None:
+    """Wait until no connection to this service is in use: every one was closed."""
+
+    async def none_left() -> bool:
+        return not service.writers
+
+    await eventually(none_left)
+
+
+async def test_an_answer_is_passed_on_while_it_is_made(gateway: Running, services: Services) -> None:
+    go_on = asyncio.Event()
+
+    async def drip(exchange: Exchange) -> None:
+        await exchange.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n")
+        await go_on.wait()
+        await exchange.send(b"6;ext=1\r\nsecond\r\n0\r\nX-Trailer: dropped\r\n\r\n")
+
+    services["profiles"].on[PATH] = drip
+    reader, writer = await gateway.connect()
+    writer.write(b"GET /api/subjects HTTP/1.1\r\nHost: a\r\n\r\n")
+    head = await reader.readuntil(b"\r\n\r\n")
+    first = await reader.readuntil(b"first\r\n")
+    go_on.set()
+    rest = await reader.readuntil(b"0\r\n\r\n")
+
+    assert b"transfer-encoding: chunked" in head
+    assert first == b"5\r\nfirst\r\n"
+    assert rest == b"6\r\nsecond\r\n0\r\n\r\n"
+    writer.close()
+
+
+async def test_a_request_is_passed_on_while_it_is_sent(gateway: Running, services: Services) -> None:
+    pieces: asyncio.Queue[bytes] = asyncio.Queue()
+
+    async def take(exchange: Exchange) -> None:
+        async for piece in exchange.pieces():
+            pieces.put_nowait(piece)
+        await exchange.answer()
+
+    services["messaging"].on[UPLOAD] = take
+    reader, writer = await gateway.connect()
+    writer.write(upload_head(b"Transfer-Encoding: chunked\r\n") + b"3\r\none\r\n")
+    assert await asyncio.wait_for(pieces.get(), 5) == b"one"
+    writer.write(b"3;x=y\r\ntwo\r\n0\r\nX-Trailer: dropped\r\n\r\n")
+    assert await asyncio.wait_for(pieces.get(), 5) == b"two"
+
+    assert (await read_answer(reader)).status == 200
+    writer.close()
+
+
+async def test_many_large_uploads_are_not_held(gateway: Running, http: httpx.AsyncClient, services: Services) -> None:
+    """The service takes nothing until all clients have sent what they can."""
+    go_on = asyncio.Event()
+    taken: list[int] = []
+
+    async def take(exchange: Exchange) -> None:
+        await go_on.wait()
+        taken.append(len(await exchange.read_body()))
+        await exchange.answer()
+
+    services["messaging"].on[UPLOAD] = take
+    size, count = 5 * MIB, 20
+    await http.get(PATH)
+    before = gateway.memory()
+    connections = [await gateway.connect() for _ in range(count)]
+    for _, writer in connections:
+        writer.write(upload_head(b"Content-Length: %d\r\n" % size) + bytes(size))
+
+    async def all_began() -> bool:
+        return len(services["messaging"].seen) == count
+
+    await eventually(all_began)
+    grown = gateway.memory() - before
+    go_on.set()
+    answers = await asyncio.gather(*(read_answer(reader) for reader, _ in connections))
+
+    assert taken == [size] * count
+    assert {a.status for a in answers} == {200}
+    assert grown < count * 2 * MIB
+    assert gateway.memory() - before < count * 2 * MIB
+    for _, writer in connections:
+        writer.close()
+
+
+async def test_a_large_download_waits_for_a_slow_reader(gateway: Running, http: httpx.AsyncClient, services: Services) -> None:
+    size = 64 * MIB
+    sent = 0
+
+    async def pour(exchange: Exchange) -> None:
+        nonlocal sent
+        await exchange.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size)
+        for _ in range(size // 65_536):
+            await exchange.send(bytes(65_536))
+            sent += 65_536
+
+    services["profiles"].on[PATH] = pour
+    await http.get("/api/utils/countries")
+    before = gateway.memory()
+    reader, writer = await gateway.connect()
+    writer.write(b"GET /api/subjects HTTP/1.1\r\nHost: a\r\n\r\n")
+    await reader.readuntil(b"\r\n\r\n")
+    last = -1
+
+    async def stuck() -> bool:
+        nonlocal last
+        before_, last = last, sent
+        await asyncio.sleep(0.1)
+        return sent == before_ > 0
+
+    await eventually(stuck)
+    assert sent < size / 2
+    assert gateway.memory() - before < 2 * MIB
+    left = size
+    while left:
+        left -= len(await reader.read(1 << 20))
+    assert gateway.memory() - before < 4 * MIB
+    writer.close()
+
+
+async def test_a_client_that_leaves_while_waiting_takes_its_request_along(
+    gateway: Running, http: httpx.AsyncClient, services: Services
+) -> None:
+    gone = asyncio.Event()
+
+    async def wait(exchange: Exchange) -> None:
+        assert await exchange.reader.read() == b""
+        gone.set()
+
+    services["reporting"].on["/api/audit/logs"] = wait
+    _, writer = await gateway.connect()
+    writer.write(b"GET /api/audit/logs HTTP/1.1\r\nHost: a\r\n" + AUTH + b"\r\n")
+
+    async def began() -> bool:
+        return bool(services["reporting"].seen)
+
+    await eventually(began)
+    writer.close()
+    await asyncio.wait_for(gone.wait(), 2)
+    await idle(gateway, http, services["reporting"])
+
+
+async def test_a_client_that_leaves_in_an_upload_takes_its_request_along(
+    gateway: Running, http: httpx.AsyncClient, services: Services
+) -> None:
+    gone = asyncio.Event()
+
+    async def take(exchange: Exchange) -> None:
+        with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
+            await exchange.read_body()
+        gone.set()
+
+    services["messaging"].on[UPLOAD] = take
+    _, writer = await gateway.connect()
+    writer.write(upload_head(b"Content-Length: 100000\r\n") + bytes(1000))
+
+    async def began() -> bool:
+        return bool(services["messaging"].seen)
+
+    await eventually(began)
+    writer.transport.abort()
+    await asyncio.wait_for(gone.wait(), 2)
+
+
+async def test_a_client_that_leaves_in_a_download_takes_its_request_along(
+    gateway: Running, http: httpx.AsyncClient, services: Services
+) -> None:
+    gone = asyncio.Event()
+
+    async def pour(exchange: Exchange) -> None:
+        await exchange.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        try:
+            while True:
+                await exchange.send(b"10000\r\n" + bytes(65_536) + b"\r\n")
+        except OSError:
+            gone.set()
+
+    services["profiles"].on[PATH] = pour
+    reader, writer = await gateway.connect()
+    writer.write(b"GET /api/subjects HTTP/1.1\r\nHost: a\r\n\r\n")
+    await reader.readexactly(100_000)
+    writer.transport.abort()
+    await asyncio.wait_for(gone.wait(), 5)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n64\r\nhalf",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\nxyz\r\n",
+    ],
+)
+async def test_an_answer_that_breaks_off_is_seen_to_be_broken(gateway: Running, services: Services, answer: bytes) -> None:
+    async def half(exchange: Exchange) -> None:
+        await exchange.send(answer)
+        exchange.writer.close()
+
+    services["profiles"].on[PATH] = half
+    reader, writer = await gateway.connect()
+    writer.write(b"GET /api/subjects HTTP/1.1\r\nHost: a\r\n\r\n")
+    with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
+        await read_answer(reader)
+    writer.close()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"nonsense\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 500 + b"\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"HTTP/1.1 101 Switching Protocols\r\n\r\n",
+    ],
+)
+async def test_what_is_no_answer_is_a_bad_gateway(http: httpx.AsyncClient, services: Services, answer: bytes) -> None:
+    async def say(exchange: Exchange) -> None:
+        await exchange.send(answer)
+        exchange.writer.close()
+
+    services["profiles"].on[PATH] = say
+    got = await http.post(PATH, json={}, headers={"Authorization": f"Bearer {token(1)}"})
+
+    assert got.status_code == 502
+    assert got.json()["code"] == "service_broke"
+
+
+async def test_an_answer_that_ends_with_its_connection_is_whole(http: httpx.AsyncClient, services: Services) -> None:
+    async def say(exchange: Exchange) -> None:
+        await exchange.send(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nall of it")
+        exchange.writer.close()
+
+    services["profiles"].on[PATH] = say
+    got = await http.get(PATH)
+
+    assert got.text == "all of it"
+
+
+async def test_interim_answers_are_not_the_answer(http: httpx.AsyncClient, services: Services) -> None:
+    async def say(exchange: Exchange) -> None:
+        await exchange.send(b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n")
+        await exchange.answer("201 Created", b"{}")
+
+    services["profiles"].on[PATH] = say
+
+    assert (await http.get(PATH)).status_code == 201
+
+
+async def test_head_answers_have_no_body_and_keep_the_connection(gateway: Running, services: Services) -> None:
+    async def say(exchange: Exchange) -> None:
+        await exchange.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1234\r\nX-Kind: head\r\n\r\n")
+
+    services["profiles"].on[PATH] = say
+    reader, writer = await gateway.connect()
+    for _ in range(3):
+        writer.write(b"HEAD /api/subjects HTTP/1.1\r\nHost: a\r\n\r\n")
+        answer = await read_answer(reader, head_only=True)
+        assert answer.headers["content-length"] == "1234"
+        assert answer.headers["x-kind"] == "head"
+    del services["profiles"].on[PATH]
+    writer.write(b"GET /api/subjects HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert (await read_answer(reader)).json()["method"] == "GET"
+    writer.close()
+
+
+@pytest.mark.parametrize("status", ["204 No Content", "304 Not Modified"])
+async def test_answers_without_bodies_keep_the_connection(gateway: Running, services: Services, status: str) -> None:
+    async def say(exchange: Exchange) -> None:
+        await exchange.send(f'HTTP/1.1 {status}\r\nETag: "x"\r\n\r\n'.encode())
+
+    services["profiles"].on[PATH] = say
+    reader, writer = await gateway.connect()
+    for _ in range(2):
+        writer.write(b"GET /api/subjects HTTP/1.1\r\nHost: a\r\n\r\n")
+        answer = await read_answer(reader)
+        assert answer.status == int(status[:3])
+        assert not {"content-length", "transfer-encoding"} & answer.headers.keys()
+    writer.close()
+
+
+async def test_an_http_1_0_client_gets_an_answer_it_understands(gateway: Running, services: Services) -> None:
+    async def say(exchange: Exchange) -> None:
+        await exchange.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n")
+
+    services["profiles"].on[PATH] = say
+    got = await everything(gateway, b"GET /api/subjects HTTP/1.0\r\n\r\n")
+
+    assert got.endswith(b"connection: close\r\n\r\nabc")
+    assert b"transfer-encoding" not in got
+
+
+async def test_a_client_is_told_to_go_on_only_when_its_request_is_welcome(gateway: Running, services: Services) -> None:
+    reader, writer = await gateway.connect()
+    writer.write(upload_head(b"Content-Length: 4\r\nExpect: 100-continue\r\n"))
+    assert (await read_answer(reader)).status == 100
+    writer.write(b"body")
+    assert (await read_answer(reader)).json()["size"] == 4
+    assert services["messaging"].seen[-1].get("expect") is None
+    writer.close()
+
+    for head, status in (
+        (b"POST /auth/me HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n", 401),
+        (upload_head(b"Content-Length: 99999999\r\nExpect: 100-continue\r\n"), 413),
+    ):
+        answer = await ask(gateway, head)
+        assert answer.status == status
+        assert answer.headers["connection"] == "close"
+
+
+async def test_an_early_refusal_of_a_small_body_keeps_the_connection(gateway: Running, services: Services) -> None:
+    reader, writer = await gateway.connect()
+    writer.write(b"POST /auth/me HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n")
+    assert (await read_answer(reader)).status == 401
+    writer.write(b"bodyGET /api/subjects HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert (await read_answer(reader)).json()["target"] == "/api/subjects"
+    writer.close()
+
+
+@pytest.mark.parametrize(
+    ("path", "size", "status"),
+    [(UPLOAD, 11 * MIB, 200), (UPLOAD, 13 * MIB, 413), ("/api/messages", MIB, 200), ("/api/messages", 2 * MIB, 413)],
+)
+@pytest.mark.parametrize("chunked", [False, True])
+async def test_a_body_has_a_limit(gateway: Running, services: Services, path: str, size: int, status: int, chunked: bool) -> None:
+    reader, writer = await gateway.connect()
+    if chunked:
+        writer.write(upload_head(b"Transfer-Encoding: chunked\r\n", path))
+        for _ in range(size // 65_536):
+            writer.write(b"10000\r\n" + bytes(65_536) + b"\r\n")
+        writer.write(b"0\r\n\r\n")
+    else:
+        writer.write(upload_head(b"Content-Length: %d\r\n" % size, path) + bytes(size))
+    answer = await asyncio.wait_for(read_answer(reader), 15)
+
+    assert answer.status == status
+    if status == 413:
+        assert answer.json()["code"] == "too_large"
+    else:
+        assert answer.json()["size"] == size
+    writer.close()
+
+
+async def test_a_service_may_answer_before_it_has_read_everything(gateway: Running, services: Services) -> None:
+    async def refuse(exchange: Exchange) -> None:
+        await exchange.answer("415 Unsupported Media Type", b'{"detail": "no"}', "Connection: close")
+        exchange.writer.close()
+
+    services["messaging"].on[UPLOAD] = refuse
+    reader, writer = await gateway.connect()
+    writer.write(upload_head(b"Content-Length: 8000000\r\n") + bytes(100_000))
+
+    assert (await asyncio.wait_for(read_answer(reader), 5)).status == 415
+    writer.close()
+
+
+async def test_nothing_is_left_open(gateway: Running, services: Services) -> None:
+    """After all of the above: the gateway holds its listener, Valkey, and kept connections to services, and nothing else."""
+
+    async def few() -> bool:
+        return len(os.listdir(Path(f"/proc/{gateway.process.pid}/fd"))) < 60
+
+    await eventually(few)
