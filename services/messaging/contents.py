@@ -57,7 +57,8 @@ PPT = Kind("application/vnd.ms-powerpoint", ("ppt",))
 
 KINDS = (PNG, JPEG, GIF, WEBP, HEIC, PDF, TEXT, RTF, DOCX, XLSX, PPTX, ODT, ODS, ODP, DOC, XLS, PPT)
 
-_IMAGES = {"PNG": PNG, "JPEG": JPEG, "MPO": JPEG, "GIF": GIF, "WEBP": WEBP}
+_READABLE = ("PNG", "JPEG", "GIF", "WEBP")
+_IMAGES = {"PNG": PNG, "JPEG": JPEG, "MPO": JPEG, "GIF": GIF, "WEBP": WEBP}  # MPO: a JPEG with a second picture, as cameras write
 _HEIC_BRANDS = (b"ftypheic", b"ftypheix", b"ftypmif1")
 _OPEN_XML_PARTS = {"word/document.xml": DOCX, "xl/workbook.xml": XLSX, "ppt/presentation.xml": PPTX}
 _OPEN_DOCUMENTS = {kind.content_type.encode(): kind for kind in (ODT, ODS, ODP)}
@@ -77,7 +78,7 @@ def kind_of(content: bytes) -> Kind:
 
 def _image(content: bytes) -> Kind | None:
     try:
-        with Image.open(io.BytesIO(content), formats=tuple(_IMAGES)) as image:
+        with Image.open(io.BytesIO(content), formats=_READABLE) as image:
             kind, pixels = _IMAGES[image.format or ""], image.width * image.height
             image.verify()
     except (OSError, SyntaxError, ValueError, KeyError, EOFError, Image.DecompressionBombError, Image.DecompressionBombWarning):
