@@ -1,0 +1,1 @@
+"""What people can do with profiles: each function is the inside of one transaction."""

@@ -1,0 +1,60 @@
+"""The way of a profile to its approval: tutors submit, administrators decide."""
+
+from datetime import datetime
+
+from services.profiles.actions import tutors
+from services.profiles.queries import tutors as queries
+from services.profiles.queries.tutors import Profile
+from services.profiles.rules.approval import Status, Step, check_complete, move
+from shared.auth import Principal
+from shared.db import Tx
+from shared.events.profiles import ProfilesAudited, TutorApproved, TutorRejected, TutorSubmitted
+from shared.outbox import publish
+
+
+async def submit(tx: Tx, tutor_id: int, now: datetime) -> Profile:
+    """Ask for approval. Raises `ProfileIncomplete`, `WrongStatus`. Asking again while it is pending changes nothing."""
+    profile = await tutors.find_for_update(tx, tutor_id)
+    if profile.status == Status.PENDING:
+        return profile
+    after = move(Status(profile.status), Step.SUBMIT)
+    windows = await tutors.windows_of(tx, profile)
+    check_complete(
+        title=profile.title,
+        bio=profile.bio,
+        subjects=len(profile.subjects),
+        hourly_rate=profile.hourly_rate,
+        weekly_windows=sum(w.weekday is not None for w in windows),
+    )
+    profile = await _set(tx, tutor_id, after, now)
+    await publish(tx, TutorSubmitted(tutor_id=profile.id, user_id=profile.user_id))
+    return profile
+
+
+async def approve(tx: Tx, tutor_id: int, actor: Principal, now: datetime) -> Profile:
+    """Let the tutor be found and booked. Raises `TutorNotFound`, `WrongStatus`."""
+    before = await tutors.find_for_update(tx, tutor_id)
+    profile = await _set(tx, tutor_id, move(Status(before.status), Step.APPROVE), now, by=actor.user_id)
+    await publish(
+        tx,
+        TutorApproved(tutor_id=profile.id, user_id=profile.user_id, by=actor.user_id),
+        ProfilesAudited.of("approve_tutor", actor, "tutor", tutor_id, before=before.status, after=profile.status),
+    )
+    return profile
+
+
+async def reject(tx: Tx, tutor_id: int, actor: Principal, reason: str, now: datetime) -> Profile:
+    """Send the profile back with a reason. Raises `TutorNotFound`, `WrongStatus`."""
+    before = await tutors.find_for_update(tx, tutor_id)
+    profile = await _set(tx, tutor_id, move(Status(before.status), Step.REJECT), now, by=actor.user_id, reason=reason)
+    await publish(
+        tx,
+        TutorRejected(tutor_id=profile.id, user_id=profile.user_id, by=actor.user_id, reason=reason),
+        ProfilesAudited.of("reject_tutor", actor, "tutor", tutor_id, before=before.status, after=profile.status, reason=reason),
+    )
+    return profile
+
+
+async def _set(tx: Tx, tutor_id: int, status: Status, now: datetime, by: int | None = None, reason: str | None = None) -> Profile:
+    await tx.run(queries.SET_STATUS, tutor_id=tutor_id, status=status, now=now, by=by, reason=reason)
+    return await tutors.changed(tx, tutor_id)

@@ -1,0 +1,82 @@
+"""What the profiles service's worker does from time to time, and the commands of its command line."""
+
+from services.profiles import photos
+from services.profiles.actions import subjects, tutors
+from services.profiles.queries import search
+from services.profiles.queries import subjects as subject_queries
+from services.profiles.queries import tutors as queries
+from services.profiles.queries.subjects import Subject
+from services.profiles.seeds import SUBJECTS
+from shared.db import Database
+from shared.outbox import publish
+from shared.worker import Job, Runtime
+
+BATCH = 200
+
+
+async def fold_counts(runtime: Runtime) -> None:
+    """Add what triggers noted to the counts, until nothing is left."""
+    while await _fold(runtime.database):
+        pass
+
+
+async def _fold(database: Database) -> int:
+    async with database.transaction() as tx:
+        if not await tx.value(search.ALONE):
+            return 0
+        folded = await tx.run(search.FOLD)
+        if folded:
+            await tx.run(search.DROP_EMPTY)
+        return folded
+
+
+async def refresh_stale(runtime: Runtime) -> None:
+    """Say and index anew the tutors of renamed subjects, a few in each transaction."""
+    while True:
+        async with runtime.database.transaction() as tx:
+            ids = sorted(row["tutor_id"] for row in await tx.rows(queries.TAKE_STALE))
+            for tutor_id in ids:
+                await tutors.changed(tx, tutor_id)
+        if not ids:
+            return
+
+
+async def delete_photos(runtime: Runtime) -> None:
+    """Delete the files of pictures that nobody shows any more."""
+    storage = photos.storage(runtime.settings)
+    async with runtime.database.transaction() as tx:
+        for row in await tx.rows(queries.TAKE_DISCARDED):
+            await storage.delete(row["name"])
+
+
+async def seed_subjects(runtime: Runtime) -> None:
+    """The first list of subjects, where there is none yet."""
+    async with runtime.database.transaction() as tx:
+        if await tx.value(subject_queries.ANY):
+            return
+        for category, names in SUBJECTS.items():
+            for name, description in names.items():
+                values = {"name": name, "category": category, "description": description}
+                await publish(tx, subjects.changed(await tx.one(Subject, subject_queries.CREATE, **values)))
+
+
+async def resync(runtime: Runtime) -> None:
+    """Say the state of every subject and tutor again, and enter every tutor into the catalogue anew."""
+    async with runtime.database.transaction() as tx:
+        await publish(tx, *(subjects.changed(s) for s in await tx.all(Subject, subject_queries.ALL)))
+    after = 0
+    while True:
+        async with runtime.database.transaction() as tx:
+            ids = [row["id"] for row in await tx.rows(queries.NEXT_IDS, after=after, batch=BATCH)]
+            for tutor_id in ids:
+                await tutors.say_again(tx, tutor_id)
+        if not ids:
+            return
+        after = ids[-1]
+
+
+JOBS = (
+    Job("fold_catalogue_counts", 2, fold_counts),
+    Job("refresh_stale_tutors", 2, refresh_stale),
+    Job("delete_discarded_photos", 300, delete_photos),
+)

@@ -1,0 +1,1 @@
+"""SQL of the profiles service, and the rows it yields."""

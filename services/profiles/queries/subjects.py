@@ -1,0 +1,29 @@
+"""Subjects."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    id: int
+    version: int
+    name: str
+    category: str | None
+    description: str | None
+
+
+COLUMNS = "id, version, name::text AS name, category, description"
+ALL = f"SELECT {COLUMNS} FROM subjects ORDER BY name, id"
+BY_ID = f"SELECT {COLUMNS} FROM subjects WHERE id = %(id)s::bigint FOR UPDATE"
+ANY = "SELECT EXISTS (SELECT FROM subjects)"
+CREATE = f"""
+INSERT INTO subjects (name, category, description) VALUES (%(name)s, %(category)s, %(description)s) RETURNING {COLUMNS}
+"""
+UPDATE = f"""
+UPDATE subjects SET name = %(name)s, category = %(category)s, description = %(description)s, version = version + 1
+WHERE id = %(id)s::bigint RETURNING {COLUMNS}
+"""
+DELETE = "DELETE FROM subjects WHERE id = %(id)s::bigint"
+MARK_TUTORS = """
+INSERT INTO stale_tutors (tutor_id) SELECT tutor_id FROM tutor_subjects WHERE subject_id = %(id)s::bigint ON CONFLICT DO NOTHING
+"""

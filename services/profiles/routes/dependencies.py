@@ -1,0 +1,57 @@
+"""What routes of this service ask for, besides what every service has."""
+
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from services.profiles.actions import accounts
+from services.profiles.queries import students
+from services.profiles.settings import ProfilesSettings
+from shared.auth import MaybeActor, Student, Tutor
+from shared.db import Transaction
+from shared.neighbours import Neighbour
+from shared.storage import Storage
+from shared.tokens import Role
+
+
+async def _photos(request: Request) -> str:
+    settings: ProfilesSettings = request.app.state.settings
+    return settings.photos_url
+
+
+async def _auth(request: Request) -> Neighbour:
+    auth: Neighbour = request.app.state.auth
+    return auth
+
+
+async def _storage(request: Request) -> Storage:
+    storage: Storage = request.app.state.storage
+    return storage
+
+
+Photos = Annotated[str, Depends(_photos)]
+"""The address that photos are served below."""
+Auth = Annotated[Neighbour, Depends(_auth)]
+Files = Annotated[Storage, Depends(_storage)]
+
+
+async def _own_tutor(actor: Tutor, tx: Transaction, auth: Auth) -> int:
+    return await accounts.own_tutor_id(tx, auth, actor)
+
+
+async def _own_student(actor: Student, tx: Transaction, auth: Auth) -> students.Student:
+    return await accounts.own_student(tx, auth, actor)
+
+
+OwnTutor = Annotated[int, Depends(_own_tutor)]
+"""The profile id of the tutor who asks."""
+OwnStudent = Annotated[students.Student, Depends(_own_student)]
+"""The profile of the student who asks."""
+
+
+async def _viewer(actor: MaybeActor) -> int | None:
+    return actor.user_id if actor is not None and actor.role is Role.STUDENT else None
+
+
+Viewer = Annotated[int | None, Depends(_viewer)]
+"""The student who asks, if one does: cards then say whether the tutor is a favorite."""

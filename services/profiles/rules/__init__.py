@@ -1,0 +1,1 @@
+"""What decides: values in, verdict out."""

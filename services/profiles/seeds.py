@@ -1,0 +1,60 @@
+"""The subjects that a new installation starts with: category → name → description."""
+
+SUBJECTS = {
+    "STEM": {
+        "Mathematics": "All math topics from basic to advanced",
+        "Algebra": "Equations, functions, linear algebra",
+        "Geometry": "Plane and solid geometry, proofs",
+        "Calculus": "Limits, derivatives, integrals, series",
+        "Statistics": "Probability, inference, data analysis",
+        "Physics": "Mechanics, electricity, waves, modern physics",
+        "Chemistry": "General, organic and physical chemistry",
+        "Biology": "Cells, genetics, ecology, human biology",
+        "Astronomy": "The solar system, stars, cosmology",
+        "Earth Science": "Geology, meteorology, oceans",
+    },
+    "Computing": {
+        "Computer Science": "Algorithms, data structures, theory",
+        "Python": "From the first program to data work",
+        "JavaScript": "The language of the web, in browsers and servers",
+        "Web Development": "HTML, CSS and everything behind them",
+        "Data Science": "Statistics, machine learning, visualisation",
+        "Databases": "Modelling and SQL",
+    },
+    "Languages": {
+        "English": "Grammar, conversation, literature, exams",
+        "Spanish": "Grammar and conversation at every level",
+        "French": "Grammar and conversation at every level",
+        "German": "Grammar and conversation at every level",
+        "Italian": "Grammar and conversation at every level",
+        "Ukrainian": "Grammar and conversation at every level",
+        "Polish": "Grammar and conversation at every level",
+        "Mandarin Chinese": "Characters, tones and conversation",
+        "Japanese": "Kana, kanji and conversation",
+        "Latin": "Grammar and reading",
+    },
+    "Humanities": {
+        "History": "World, European and national history",
+        "Geography": "Physical and human geography",
+        "Literature": "Reading, analysis, essays",
+        "Philosophy": "Logic, ethics, history of ideas",
+        "Psychology": "Introduction, methods, applications",
+    },
+    "Business": {
+        "Economics": "Micro- and macroeconomics",
+        "Accounting": "Bookkeeping, balance sheets, taxes",
+        "Marketing": "Markets, brands, digital channels",
+    },
+    "Arts": {
+        "Music Theory": "Harmony, counterpoint, ear training",
+        "Piano": "Classical and popular, every level",
+        "Guitar": "Acoustic and electric, every level",
+        "Drawing": "Line, form, perspective",
+    },
+    "Exams": {
+        "SAT Preparation": "Reading, writing and mathematics",
+        "IELTS Preparation": "Listening, reading, writing, speaking",
+        "Essay Writing": "Structure, argument, style",
+        "Study Skills": "Planning, note-taking, memory",
+    },
+}

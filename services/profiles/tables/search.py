@@ -1,0 +1,99 @@
+"""What search looks through; derived from the other tables."""
+
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import TSVECTOR
+from sqlmodel import Field
+
+from services.profiles.tables.columns import Table, big, identity, key, texts
+
+ANY_SUBJECT = 0  # stands for "whatever the subject" in the catalogue
+
+
+class Catalogue(Table, table=True):
+    """What search looks through: every tutor to be found, once for each subject and once for any (`subject_id` 0), so that
+    each order of every subject is an index. Triggers keep `catalogue_changes` in step."""
+
+    __tablename__ = "catalogue"
+    __table_args__ = (
+        sa.Index(
+            "catalogue_by_rating",
+            "subject_id",
+            sa.text("average_rating DESC"),
+            sa.text("total_reviews DESC"),
+            "tutor_id",
+            postgresql_include=["hourly_rate", "experience_years"],
+        ),
+        sa.Index("catalogue_by_rate", "subject_id", "hourly_rate", "tutor_id", postgresql_include=["experience_years"]),
+        sa.Index(
+            "catalogue_by_experience",
+            "subject_id",
+            sa.text("experience_years DESC"),
+            "tutor_id",
+            postgresql_include=["hourly_rate"],
+        ),
+        sa.Index("catalogue_by_language", "subject_id", "languages", postgresql_using="gin"),
+        sa.Index("catalogue_by_tutor", "tutor_id"),
+    )
+
+    subject_id: int = key()
+    tutor_id: int = key("tutors.id")
+    average_rating: Decimal = Field(sa_type=sa.Numeric(3, 2))
+    total_reviews: int
+    hourly_rate: Decimal = Field(sa_type=sa.Numeric(12, 2))
+    experience_years: int
+    languages: list[str] = texts()
+
+
+class CatalogueCounts(Table, table=True):
+    """How many rows of the catalogue share subject, language ('' is any), rate and experience. A total is the sum of few."""
+
+    __tablename__ = "catalogue_counts"
+
+    subject_id: int = key()
+    language: str = Field(primary_key=True)
+    hourly_rate: Decimal = Field(sa_column=sa.Column(sa.Numeric(12, 2), primary_key=True))
+    experience_years: int = Field(primary_key=True)
+    tutors: int
+
+
+class CatalogueChanges(Table, table=True):
+    """What is to be added to the counts. Appended to by triggers, so that nobody waits for a counter; folded in by a job."""
+
+    __tablename__ = "catalogue_changes"
+
+    id: int | None = identity()
+    subject_id: int = big()
+    language: str
+    hourly_rate: Decimal = Field(sa_type=sa.Numeric(12, 2))
+    experience_years: int
+    tutors: int
+
+
+class Documents(Table, table=True):
+    """The words of every tutor to be found."""
+
+    __tablename__ = "documents"
+    __table_args__ = (sa.Index("documents_by_word", "words", postgresql_using="gin"),)
+
+    tutor_id: int = key("tutors.id")
+    words: Any = Field(sa_column=sa.Column(TSVECTOR, nullable=False))
+
+
+class Vocabulary(Table, table=True):
+    """Every word that a document ever held. A mistyped one is looked up here: words are few, however many tutors there are."""
+
+    __tablename__ = "vocabulary"
+    __table_args__ = (sa.Index("vocabulary_similar", "word", postgresql_using="gin", postgresql_ops={"word": "gin_trgm_ops"}),)
+
+    word: str = Field(primary_key=True)
+
+
+class StaleTutors(Table, table=True):
+    """Tutors whose state must be said and indexed again, because a subject of theirs was renamed."""
+
+    __tablename__ = "stale_tutors"
+
+    tutor_id: int = key("tutors.id")
