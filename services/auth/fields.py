@@ -53,15 +53,7 @@ def _known_currency(code: str) -> str:
     return code
 
 
-def _storable(value: str) -> str:
-    try:
-        value.encode()
-    except UnicodeEncodeError as error:  # half of a surrogate pair, which JSON can express and UTF-8 cannot
-        raise ValueError("must be valid Unicode text") from error
-    return value
-
-
 Email = Annotated[str, StringConstraints(max_length=254), AfterValidator(normal_email), StringConstraints(max_length=254)]
-Password = Annotated[str, StringConstraints(min_length=8, max_length=128), AfterValidator(_storable)]
+Password = Annotated[str, StringConstraints(min_length=8, max_length=128)]
 Phone = Annotated[str, StringConstraints(max_length=64), AfterValidator(normal_phone)]
 Currency = Annotated[str, AfterValidator(_known_currency)]

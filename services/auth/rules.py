@@ -65,7 +65,7 @@ def network(address: str | None) -> str:
 def subject(account_id: int | None, email: str) -> bytes:
     """Whom failures are counted for. An address that nobody has is counted just as an account is: no difference shows."""
     whom = f"account:{account_id}" if account_id is not None else f"email:{email.casefold()}"
-    return hashlib.sha256(whom.encode("utf-8", "surrogatepass")).digest()
+    return hashlib.sha256(whom.encode()).digest()
 
 
 def may_lose_rights(actor_id: int, target_id: int, administrators: Collection[int]) -> None:

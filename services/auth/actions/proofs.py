@@ -33,7 +33,7 @@ async def weigh(database: Database, hashing: Passwords, who: str | int, password
             found = await tx.maybe(Credentials, queries.CREDENTIALS, email=email)
         else:
             found = await tx.maybe(Credentials, queries.CREDENTIALS_OF, id=who)
-        subject = rules.subject(found.id if found else None, email)
+        subject = rules.subject(found.id if found else None, email or str(who))
         rules.may_try(await _attempts(tx, subject, found, origin, now), now)
     is_right = await hashing.matches(password, found.password_hash if found else None)
     return Proof(found, is_right, subject, origin)
@@ -71,8 +71,8 @@ async def _attempts(tx: Tx, subject: bytes, found: Credentials | None, origin: O
 
 
 def _searchable(email: str) -> str:
-    """As registration would have stored it; what no registration could have stored finds nobody."""
+    """As registration would have stored it; empty, which finds nobody, where it could not have stored it."""
     try:
         return normal_email(email)
     except ValueError:
-        return email.encode("utf-8", "replace").decode().replace("\0", "")
+        return ""
