@@ -9,7 +9,7 @@ from services.bookings.consumers import subscriptions
 from services.bookings.jobs import JOBS
 from services.bookings.owners import Owners
 from services.bookings.resync import resync
-from services.bookings.routes import internal, lessons, reviews, slots
+from services.bookings.routes import internal, lessons, packages, reviews, slots
 from services.bookings.settings import BookingsSettings
 from shared.neighbours import Neighbour
 from shared.service import Service
@@ -29,7 +29,7 @@ async def setup(app: FastAPI) -> AsyncIterator[None]:
 service = Service(
     name="bookings",
     settings=BookingsSettings,
-    routers=(lessons.router, lessons.deciding, slots.router, reviews.router, internal.router),
+    routers=(lessons.router, lessons.deciding, slots.router, packages.router, reviews.router, internal.router),
     subscriptions=subscriptions,
     jobs=JOBS,
     setup=setup,
