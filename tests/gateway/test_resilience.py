@@ -158,19 +158,23 @@ async def test_a_line_that_is_too_long_is_refused(gateway: Running, services: Se
         await exchange.answer()
 
     services["messaging"].on["/api/messages/threads"] = wait
-    async with httpx.AsyncClient(base_url=gateway.url, timeout=20, limits=httpx.Limits(max_connections=None)) as client:
-        asking = [asyncio.create_task(client.get("/api/messages/threads", headers=BEARER)) for _ in range(520)]
+    connections = await asyncio.gather(*(gateway.connect() for _ in range(520)))
+    request = f"GET /api/messages/threads HTTP/1.1\r\nHost: a\r\nAuthorization: {BEARER['Authorization']}\r\n\r\n".encode()
+    for _, writer in connections:
+        writer.write(request)
+    answering = [asyncio.create_task(read_answer(reader)) for reader, _ in connections]
 
-        async def refused() -> bool:
-            return any(task.done() for task in asking)
+    async def refused() -> bool:
+        return sum(task.done() for task in answering) == 20
 
-        await eventually(refused)
-        go_on.set()
-        answers = await asyncio.gather(*asking)
+    await eventually(refused)
+    go_on.set()
+    answers = await asyncio.gather(*answering)
 
-    found = Counter(a.status_code for a in answers)
-    assert found == {200: 500, 503: 20}
-    assert {a.json()["code"] for a in answers if a.status_code == 503} == {"service_busy"}
+    assert Counter(a.status for a in answers) == {200: 500, 503: 20}
+    assert {a.json()["code"] for a in answers if a.status == 503} == {"service_busy"}
+    for _, writer in connections:
+        writer.close()
 
 
 async def test_a_gateway_told_to_stop_finishes_what_it_began(start_gateway: StartGateway, services: Services) -> None:

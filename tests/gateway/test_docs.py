@@ -1,0 +1,197 @@
+"""Documentation and health: one document, readers that need nobody else, and one answer to "is it up?"."""
+
+import asyncio
+import json
+import re
+import time
+from typing import Any
+
+import httpx
+import pytest
+
+from deploy.local import ports
+from gateway.openapi import merge
+from gateway.routes import Routes
+from tests.gateway.conftest import Running, Services, StartGateway
+from tests.gateway.standin import Exchange
+from tests.waiting import eventually
+
+
+def document(service: str, *paths: str, **schemas: Any) -> dict[str, Any]:
+    def operation(path: str) -> dict[str, Any]:
+        content = {"application/json": {"schema": {"$ref": "#/components/schemas/Item"}}}
+        invalid = {"application/json": {"schema": {"$ref": "#/components/schemas/HTTPValidationError"}}}
+        responses = {"200": {"description": "OK", "content": content}, "422": {"description": "Wrong", "content": invalid}}
+        return {"get": {"operationId": f"{service}_{path.strip('/').replace('/', '_')}", "responses": responses}}
+
+    components = {"Item": {"type": "object", "title": service}, "HTTPValidationError": {"type": "object"}} | schemas
+    info = {"title": service, "version": "1"}
+    return {"openapi": "3.1.0", "info": info, "paths": {p: operation(p) for p in paths}, "components": {"schemas": components}}
+
+
+def references(node: Any) -> set[str]:
+    return set(re.findall(r'"\$ref": "#/components/([^"]+)"', json.dumps(node)))
+
+
+def merged(**documents: Any) -> dict[str, Any]:
+    return merge(documents, Routes(), "https://api.example")
+
+
+def test_paths_of_all_services_stand_in_one_document() -> None:
+    found = merged(
+        auth=document("auth", "/auth/me", "/auth/login"), profiles=document("profiles", "/api/tutors/{tutor_id}/public")
+    )
+
+    assert list(found["paths"]) == ["/api/tutors/{tutor_id}/public", "/auth/login", "/auth/me", "/health"]
+    assert found["servers"][0] == {"url": "https://api.example"}
+    assert {tag["name"] for tag in found["tags"]} == {"auth", "profiles", "health"}
+
+
+def test_what_is_not_reachable_is_not_documented() -> None:
+    found = merged(auth=document("auth", "/internal/users", "/health/ready", "/api/bookings", "/auth/me"))
+
+    assert list(found["paths"]) == ["/auth/me", "/health"]
+
+
+def test_a_name_that_means_two_things_gets_its_services_name_and_every_reference_holds() -> None:
+    page = {"type": "object", "properties": {"items": {"$ref": "#/components/schemas/Item"}}}
+    money = {"type": "number"}
+    found = merged(
+        auth=document("auth", "/auth/me", Page=page, Money=money),
+        bookings=document("bookings", "/api/bookings", Page=page, Money=money),
+    )
+
+    assert {"AuthItem", "BookingsItem", "AuthPage", "BookingsPage", "Money", "Problem"} == found["components"]["schemas"].keys()
+    there = {f"{kind}/{name}" for kind, named in found["components"].items() for name in named}
+    assert references(found) <= there
+    assert references(found["components"]["schemas"]["AuthPage"]) == {"schemas/AuthItem"}
+    invalid = found["paths"]["/auth/me"]["get"]["responses"]["422"]
+    assert references(invalid) == {"schemas/Problem"}
+
+
+def test_security_is_as_in_the_route_table() -> None:
+    found = merged(auth=document("auth", "/auth/me", "/auth/login"), profiles=document("profiles", "/api/tutors"))
+
+    assert found["paths"]["/auth/me"]["get"]["security"] == [{"bearer": []}, {"password": []}]
+    assert found["paths"]["/auth/login"]["get"]["security"] == []
+    assert {} in found["paths"]["/api/tutors"]["get"]["security"]
+    assert "401" not in found["paths"]["/auth/login"]["get"]["responses"]
+    assert "429" in found["paths"]["/auth/login"]["get"]["responses"]
+
+
+def test_operation_ids_are_unique_and_do_not_depend_on_order() -> None:
+    one, two = document("auth", "/auth/me"), document("profiles", "/api/tutors")
+    two["paths"]["/api/tutors"]["get"]["operationId"] = "auth_auth_me"
+    found, again = merged(auth=one, profiles=two), merged(profiles=two, auth=one)
+    ids = [op["operationId"] for item in found["paths"].values() for op in item.values()]
+
+    assert len(ids) == len(set(ids))
+    assert json.dumps(found) == json.dumps(again)
+
+
+async def test_the_document_is_cached_until_a_service_changes(start_gateway: StartGateway, services: Services) -> None:
+    gateway = await start_gateway(PUBLIC_URL="https://api.example")
+    services["auth"].openapi = document("auth", "/auth/me")
+    async with httpx.AsyncClient(base_url=gateway.url) as client:
+        first = await client.get("/openapi.json")
+        again = await client.get("/openapi.json", headers={"If-None-Match": first.headers["etag"]})
+        services["auth"].openapi = document("auth", "/auth/me", "/auth/new")
+
+        async def changed() -> bool:
+            return "/auth/new" in (await client.get("/openapi.json")).json()["paths"]
+
+        await eventually(changed)
+
+    assert first.json()["paths"].keys() == {"/auth/me", "/health"}
+    assert again.status_code == 304
+    assert again.content == b""
+
+
+async def test_a_service_that_is_down_keeps_its_part(start_gateway: StartGateway, services: Services) -> None:
+    services["auth"].openapi = document("auth", "/auth/me")
+    gateway = await start_gateway(BOOKINGS_URL=f"http://127.0.0.1:{ports.choose()}")
+    async with httpx.AsyncClient(base_url=gateway.url) as client:
+        assert "/auth/me" in (await client.get("/openapi.json")).json()["paths"]
+
+        async def broken(exchange: Exchange) -> None:
+            await exchange.answer("500 Internal Server Error", b"oops")
+
+        services["auth"].on["/openapi.json"] = broken
+        asked = len(services["auth"].seen)
+
+        async def asked_again() -> bool:
+            assert "/auth/me" in (await client.get("/openapi.json")).json()["paths"]
+            return len(services["auth"].seen) > asked
+
+        await eventually(asked_again)
+        assert "/auth/me" in (await client.get("/openapi.json")).json()["paths"]
+
+
+@pytest.mark.parametrize("page", ["/docs", "/redoc"])
+async def test_a_page_needs_nothing_from_elsewhere(http: httpx.AsyncClient, page: str) -> None:
+    answer = await http.get(page)
+    assets = re.findall(r'(?:src|href)="([^"]+)"', answer.text)
+
+    assert answer.headers["content-type"].startswith("text/html")
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert len(assets) >= 2
+    for asset in assets:
+        assert asset.startswith("/")
+        found = await http.get(asset)
+        assert found.status_code == 200
+        assert len(found.content) > 100
+        assert (await http.get(asset, headers={"If-None-Match": found.headers["etag"]})).status_code == 304
+
+
+async def test_own_pages_can_only_be_read(http: httpx.AsyncClient) -> None:
+    for path in ("/docs", "/openapi.json", "/health"):
+        answer = await http.post(path)
+        assert answer.status_code == 405
+        assert answer.headers["allow"] == "GET, HEAD"
+        assert answer.json()["code"] == "method_not_allowed"
+
+
+async def test_an_unknown_asset_is_not_found(http: httpx.AsyncClient) -> None:
+    for path in ("/docs/nothing.js", "/docs/../settings.py", "/docs/%2e%2e/settings.py"):
+        assert (await http.get(path)).status_code in (400, 404)
+
+
+async def test_all_is_well(gateway: Running, http: httpx.AsyncClient, services: Services) -> None:
+    async def healthy() -> bool:
+        return (await http.get("/health")).status_code == 200
+
+    await eventually(healthy)
+    answer = await http.get("/health")
+
+    assert answer.json() == {
+        "status": "healthy",
+        "timestamp": answer.json()["timestamp"],
+        "database": "connected",
+        "services": dict.fromkeys(services, "healthy"),
+    }
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", answer.json()["timestamp"])
+    assert answer.headers["cache-control"] == "no-store"
+
+
+async def test_what_is_down_is_named(start_gateway: StartGateway, services: Services) -> None:
+    async def sick(exchange: Exchange) -> None:
+        await exchange.answer("503 Service Unavailable", b'{"status": "unhealthy", "database": "disconnected"}')
+
+    async def hang(exchange: Exchange) -> None:
+        await exchange.reader.read()
+
+    services["profiles"].on["/health/ready"] = sick
+    services["messaging"].on["/health/ready"] = hang
+    gateway = await start_gateway(BOOKINGS_URL=f"http://127.0.0.1:{ports.choose()}")
+    async with httpx.AsyncClient(base_url=gateway.url) as client:
+        started = time.perf_counter()
+        answers = await asyncio.gather(*(client.get("/health") for _ in range(20)))
+        took = time.perf_counter() - started
+
+    assert {a.status_code for a in answers} == {503}
+    body = answers[0].json()
+    assert (body["status"], body["database"]) == ("unhealthy", "disconnected")
+    assert body["error"] == "profiles is unhealthy; bookings is unreachable; messaging is unreachable"
+    assert body["services"]["auth"] == "healthy"
+    assert took < 3
+    assert len(services["profiles"].seen) == 1

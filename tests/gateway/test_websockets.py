@@ -1,0 +1,322 @@
+"""WebSockets pass in both directions at once, with their close codes, and no client holds the gateway for nothing."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.frames import Frame, Opcode
+from websockets.http11 import Request, Response
+from websockets.typing import Subprotocol
+
+from gateway.frames import FrameMeter, FrameTooLarge, close_frame
+from tests.gateway.conftest import Running, Services, StartGateway
+from tests.gateway.keys import token
+from tests.gateway.raw import ask
+from tests.waiting import eventually
+
+FRAME = 4096
+
+
+@dataclass
+class Hub:
+    """A notifications service that echoes, or does what `on_connect` says."""
+
+    server: Server
+    requests: list[Request] = field(default_factory=list)
+    connections: list[ServerConnection] = field(default_factory=list)
+    on_connect: Callable[[ServerConnection], object] | None = None
+    reject: int = 0
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server.sockets[0].getsockname()[1]}"
+
+
+@pytest.fixture(scope="module")
+async def module_hub() -> AsyncIterator[Hub]:
+    async def handle(connection: ServerConnection) -> None:
+        assert connection.request is not None
+        hub.requests.append(connection.request)
+        hub.connections.append(connection)
+        if hub.on_connect is not None:
+            await hub.on_connect(connection)  # type: ignore[misc]
+            return
+        async for message in connection:
+            await connection.send(message)
+
+    def check(connection: ServerConnection, request: Request) -> Response | None:
+        return connection.respond(hub.reject, "no") if hub.reject else None  # type: ignore[arg-type]
+
+    def choose(_connection: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:
+        return offered[0] if offered else None
+
+    async with serve(handle, "127.0.0.1", 0, process_request=check, ping_interval=None, select_subprotocol=choose) as server:
+        hub = Hub(server)
+        yield hub
+
+
+@pytest.fixture
+def hub(module_hub: Hub) -> Hub:
+    module_hub.requests.clear()
+    module_hub.connections.clear()
+    module_hub.on_connect, module_hub.reject = None, 0
+    return module_hub
+
+
+@pytest.fixture(scope="module")
+async def gateway(start_gateway: StartGateway, module_hub: Hub) -> Running:
+    return await start_gateway(NOTIFICATIONS_URL=module_hub.url, GATEWAY_WEBSOCKET_FRAME=str(FRAME), GATEWAY_WEBSOCKET_IDLE="2")
+
+
+def socket(gateway: Running, path: str = "/ws/42", **options: object) -> connect:
+    return connect(f"ws://127.0.0.1:{gateway.port}{path}", **options)  # type: ignore[arg-type]
+
+
+async def open_sockets(gateway: Running) -> float:
+    async with httpx.AsyncClient() as client:
+        lines = (await client.get(f"{gateway.url}/metrics")).text.splitlines()
+    return float(next(line for line in lines if line.startswith("edustream_gateway_websockets ")).split()[1])
+
+
+async def test_messages_pass_in_both_directions_at_once(gateway: Running, hub: Hub) -> None:
+    async with socket(gateway) as ws:
+        sent = [("x" * size if size % 2 else b"y" * size) for size in (0, 1, 125, 126, 127, 1000, 3999, 4000) * 50]
+
+        async def send() -> None:
+            for message in sent:
+                await ws.send(message)
+
+        sending = asyncio.create_task(send())
+        got = [await ws.recv() for _ in sent]
+        await sending
+
+    assert got == sent
+
+
+async def test_a_compressed_connection_stays_compressed(gateway: Running, hub: Hub) -> None:
+    async with socket(gateway) as ws:
+        await ws.send("a" * 100_000)  # a frame of a few hundred bytes
+        assert await ws.recv() == "a" * 100_000
+        assert [e.name for e in ws.protocol.extensions] == ["permessage-deflate"]
+
+
+async def test_the_service_sees_the_query_and_our_headers_only(gateway: Running, hub: Hub) -> None:
+    lies = {"X-Forwarded-For": "6.6.6.6", "X-Request-Id": "my-request-1", "Origin": "https://app.example"}
+    secret = token(42)
+    async with socket(gateway, f"/ws/42?token={secret}", additional_headers=lies, subprotocols=["edu"]) as ws:
+        await ws.send("x")
+        await ws.recv()
+        assert ws.subprotocol == "edu"
+
+    request = hub.requests[-1]
+    assert request.path == f"/ws/42?token={secret}"
+    assert request.headers.get_all("X-Forwarded-For") == ["127.0.0.1"]
+    assert request.headers["X-Request-Id"] == "my-request-1"
+
+
+@pytest.mark.parametrize("code", [1000, 1008, 4401, 4403])
+async def test_the_services_close_code_reaches_the_client(gateway: Running, hub: Hub, code: int) -> None:
+    async def close(connection: ServerConnection) -> None:
+        await connection.close(code, "because")
+
+    hub.on_connect = close
+    async with socket(gateway) as ws:
+        with pytest.raises(ConnectionClosed):
+            await ws.recv()
+
+    assert (ws.close_code, ws.close_reason) == (code, "because")
+
+
+async def test_the_clients_close_code_reaches_the_service(gateway: Running, hub: Hub) -> None:
+    async with socket(gateway) as ws:
+        await ws.send("x")
+        await ws.recv()
+        await ws.close(4000, "bye")
+
+    await hub.connections[-1].wait_closed()
+    assert (hub.connections[-1].close_code, hub.connections[-1].close_reason) == (4000, "bye")
+
+
+async def test_pings_go_all_the_way(gateway: Running, hub: Hub) -> None:
+    async with socket(gateway) as ws:
+        await asyncio.wait_for(await ws.ping(), 2)
+        await asyncio.wait_for(await hub.connections[-1].ping(), 2)
+
+
+async def test_a_frame_that_is_too_large_ends_the_connection(gateway: Running, hub: Hub) -> None:
+    async with socket(gateway, compression=None) as ws:
+        await ws.send(b"x" * FRAME)
+        assert await ws.recv() == b"x" * FRAME
+        await ws.send(b"x" * (FRAME + 1))
+        with pytest.raises(ConnectionClosed):
+            await ws.recv()
+
+    assert ws.close_code == 1009
+
+
+async def test_a_silent_client_is_let_go(gateway: Running, hub: Hub) -> None:
+    async with socket(gateway, ping_interval=None) as ws:
+        with pytest.raises(ConnectionClosed):
+            await asyncio.wait_for(ws.recv(), 5)
+
+    assert ws.close_code == 1001
+
+
+async def test_a_client_that_answers_pings_may_stay(gateway: Running, hub: Hub) -> None:
+    async def ping(connection: ServerConnection) -> None:
+        for _ in range(6):
+            await (await connection.ping())
+            await asyncio.sleep(0.5)
+        await connection.send("still here")
+        await connection.wait_closed()
+
+    hub.on_connect = ping
+    async with socket(gateway, ping_interval=None) as ws:
+        assert await asyncio.wait_for(ws.recv(), 8) == "still here"
+
+
+async def test_a_client_that_vanishes_leaves_nothing_behind(gateway: Running, hub: Hub) -> None:
+    sockets = [await socket(gateway) for _ in range(10)]
+    await eventually(lambda: is_open(gateway, 10))
+    for ws in sockets:
+        ws.transport.abort()
+
+    await eventually(lambda: is_open(gateway, 0))
+    for connection in hub.connections:
+        await asyncio.wait_for(connection.wait_closed(), 2)
+
+
+async def is_open(gateway: Running, count: int) -> bool:
+    return await open_sockets(gateway) == count
+
+
+async def test_a_service_that_vanishes_tells_the_client_to_try_later(gateway: Running, hub: Hub) -> None:
+    async with socket(gateway) as ws:
+        await ws.send("x")
+        await ws.recv()
+        hub.connections[-1].transport.abort()
+        with pytest.raises(ConnectionClosed):
+            await asyncio.wait_for(ws.recv(), 2)
+
+    assert ws.close_code == 1013
+
+
+async def test_a_slow_reader_makes_the_service_wait(gateway: Running, hub: Hub) -> None:
+    sent = 0
+
+    async def pour(connection: ServerConnection) -> None:
+        nonlocal sent
+        for _ in range(1000):
+            await connection.send(os.urandom(65_536))
+            sent += 1
+
+    hub.on_connect = pour
+    before = gateway.memory()
+    async with socket(gateway, compression=None, max_queue=1, ping_interval=0.5) as ws:
+        last = -1
+
+        async def stuck() -> bool:
+            nonlocal last
+            before_, last = last, sent
+            await asyncio.sleep(0.2)
+            return sent == before_ > 0
+
+        await eventually(stuck)
+        assert sent < 900
+        assert gateway.memory() - before < 4 * 1024 * 1024
+        got = 0
+        while got < 1000:
+            await ws.recv()
+            got += 1
+
+
+async def test_a_rejected_handshake_is_answered_in_the_usual_shape(gateway: Running, hub: Hub) -> None:
+    hub.reject = 403
+    with pytest.raises(InvalidStatus) as caught:
+        await socket(gateway)
+
+    assert caught.value.response.status_code == 403
+    assert b'"code": "websocket_rejected"' in (caught.value.response.body or b"")
+
+
+async def test_plain_http_is_told_to_upgrade(gateway: Running, hub: Hub) -> None:
+    answer = await ask(gateway, b"GET /ws/42 HTTP/1.1\r\nHost: a\r\n\r\n")
+
+    assert answer.status == 426
+    assert answer.headers["upgrade"] == "websocket"
+    assert answer.json()["code"] == "not_a_web_socket"
+
+
+async def test_an_upgrade_elsewhere_is_an_ordinary_request(gateway: Running, services: Services) -> None:
+    with pytest.raises(InvalidStatus) as caught:
+        await socket(gateway, "/api/subjects")
+
+    assert caught.value.response.status_code == 200
+    assert services["profiles"].seen[-1].get("upgrade") is None
+
+
+async def test_without_the_service_the_handshake_is_refused(start_gateway: StartGateway) -> None:
+    gateway = await start_gateway(NOTIFICATIONS_URL="http://127.0.0.1:1")
+    with pytest.raises(InvalidStatus) as caught:
+        await socket(gateway)
+
+    assert caught.value.response.status_code == 503
+
+
+async def test_handshakes_are_limited(start_gateway: StartGateway, hub: Hub) -> None:
+    gateway = await start_gateway(NOTIFICATIONS_URL=hub.url, EDUSTREAM_RATE_LIMIT_DEFAULT="2/minute")
+    found: list[ClientConnection] = [await socket(gateway) for _ in range(2)]
+    with pytest.raises(InvalidStatus) as caught:
+        await socket(gateway)
+
+    assert caught.value.response.status_code == 429
+    for ws in found:
+        await ws.close()
+
+
+async def test_a_gateway_told_to_stop_says_so_to_its_sockets(start_gateway: StartGateway, hub: Hub) -> None:
+    gateway = await start_gateway(NOTIFICATIONS_URL=hub.url)
+    async with socket(gateway) as ws:
+        gateway.process.send_signal(signal.SIGTERM)
+        with pytest.raises(ConnectionClosed):
+            await asyncio.wait_for(ws.recv(), 5)
+
+    assert ws.close_code == 1012
+    await asyncio.wait_for(gateway.process.wait(), 10)
+
+
+FRAMES = st.tuples(st.sampled_from([Opcode.TEXT, Opcode.BINARY, Opcode.PING, Opcode.CONT]), st.integers(0, 70_000))
+
+
+@given(st.lists(FRAMES, max_size=5), st.integers(1, 50_000), st.booleans())
+def test_frames_are_followed_however_they_are_cut(frames: list[tuple[Opcode, int]], cut: int, mask: bool) -> None:
+    wire = b"".join(
+        Frame(opcode, bytes(min(size, 125) if opcode is Opcode.PING else size)).serialize(mask=mask) for opcode, size in frames
+    )
+    meter = FrameMeter(70_000)
+    for at in range(0, len(wire), cut):
+        assert not meter.closing
+        meter.feed(wire[at : at + cut])
+    assert meter.between
+    meter.feed(Frame(Opcode.CLOSE, b"\x03\xe8").serialize(mask=mask))
+    assert meter.closing
+
+
+def test_a_frame_too_large_is_seen_in_its_header() -> None:
+    meter = FrameMeter(100)
+    header = Frame(Opcode.BINARY, bytes(101)).serialize(mask=False)[:2]
+    with pytest.raises(FrameTooLarge):
+        meter.feed(header)
+
+
+def test_our_close_frame_is_one() -> None:
+    assert close_frame(1013, "later") == Frame(Opcode.CLOSE, b"\x03\xf5later").serialize(mask=False)
