@@ -40,10 +40,19 @@ class Neighbour:
 
     async def get(self, kind: type[M], path: str) -> M | None:
         """The resource at `path`, or None where the owner says there is none. Raises `Unreachable`."""
+        return await self._ask(kind, "GET", path)
+
+    async def put(self, kind: type[M], path: str, body: BaseModel) -> M | None:
+        """Change the resource at `path`, which only its owner can; the resource as it is then, or None where there is none.
+        Raises `Unreachable`: the change may or may not have been made."""
+        return await self._ask(kind, "PUT", path, body.model_dump(mode="json"))
+
+    async def _ask(self, kind: type[M], method: str, path: str, body: object = None) -> M | None:
         if time.monotonic() < self._closed_until:
             raise Unreachable(self._name)
         try:
-            response = await self._client.get(path, headers={"X-Request-Id": context.request_id.get() or ""})
+            headers = {"X-Request-Id": context.request_id.get() or ""}
+            response = await self._client.request(method, path, json=body, headers=headers)
             if response.status_code == 404:
                 found = None
             else:

@@ -1,15 +1,16 @@
 """What other services may ask."""
 
 from fastapi import APIRouter
+from pydantic import BaseModel
 
-from services.auth.actions.accounts import public_state
-from services.auth.queries import BY_ID, Account
+from services.auth.actions.accounts import change, public_state
+from services.auth.queries import BY_ID, LOCKED, Account
 from services.auth.routes.dependencies import Settings
-from shared.db import Reading
+from shared.db import Reading, Transaction
 from shared.errors import NotFound
 from shared.events.auth import UserSnapshot
 from shared.neighbours import Internal
-from shared.types import Id
+from shared.types import Id, TimeZone
 
 router = APIRouter(prefix="/internal", dependencies=[Internal], include_in_schema=False)
 
@@ -21,3 +22,17 @@ async def user_snapshot(user_id: Id, tx: Reading, settings: Settings) -> UserSna
     if account is None:
         raise NotFound
     return UserSnapshot(**public_state(account, settings.avatars_url))
+
+
+class TimeZoneRequest(BaseModel):
+    timezone: TimeZone
+
+
+@router.put("/users/{user_id}/timezone")
+async def put_timezone(user_id: Id, body: TimeZoneRequest, tx: Transaction, settings: Settings) -> UserSnapshot:
+    """Student profiles show the account's zone and let it be changed; it is kept here."""
+    account = await tx.maybe(Account, LOCKED, id=user_id)
+    if account is None or not account.is_active:
+        raise NotFound
+    changed = await change(tx, account, settings.avatars_url, {"timezone": body.timezone})
+    return UserSnapshot(**public_state(changed, settings.avatars_url))

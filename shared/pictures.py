@@ -1,0 +1,75 @@
+"""Pictures of people: whatever comes in is decoded and written anew, so that nothing but pixels survives."""
+
+import io
+from pathlib import PurePath
+
+from PIL import Image, ImageOps
+
+from shared.errors import BadRequest, UnsupportedMediaType
+
+MAX_BYTES = 5 * 1024 * 1024
+MAX_PIXELS = 25_000_000
+SIDE = 512  # pixels, at most
+TYPES = {"image/jpeg": "JPEG", "image/jpg": "JPEG", "image/png": "PNG", "image/gif": "GIF", "image/webp": "WEBP"}
+EXTENSIONS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".gif": "GIF", ".webp": "WEBP"}
+UNTOLD = ("", "application/octet-stream")  # types that say nothing
+
+
+class NotAPicture(BadRequest):
+    detail = "The file is not a picture that can be read. Send a JPEG, PNG, GIF or WebP image."
+
+
+class LyingPicture(BadRequest):
+    detail = "The file's name or type says one format, its content is of another."
+
+
+class TooManyPixels(BadRequest):
+    detail = f"The picture is too large: at most {MAX_PIXELS // 1_000_000} million pixels."
+
+
+class NotAPictureType(UnsupportedMediaType):
+    detail = "Send a JPEG, PNG, GIF or WebP image."
+
+
+def claimed_formats(content_type: str, filename: str) -> set[str]:
+    """What the client says the file is. Raises `NotAPictureType` when it says that it is no picture we take."""
+    content_type = content_type.partition(";")[0].strip().lower()
+    extension = PurePath(filename).suffix.lower()
+    if content_type not in UNTOLD and content_type not in TYPES:
+        raise NotAPictureType
+    if content_type in UNTOLD and extension and extension not in EXTENSIONS:
+        raise NotAPictureType
+    if extension and extension not in EXTENSIONS:
+        raise LyingPicture
+    said = {TYPES.get(content_type), EXTENSIONS.get(extension)}
+    return {each for each in said if each is not None}
+
+
+def reencode(content: bytes, claimed: set[str]) -> bytes:
+    """The picture (of an animation, the first frame) as WebP, upright, at most `SIDE` × `SIDE`. Takes processor time: run it on
+    a thread. Raises `NotAPicture`, `LyingPicture`, `TooManyPixels`."""
+    try:
+        with Image.open(io.BytesIO(content), formats=("JPEG", "PNG", "GIF", "WEBP")) as picture:
+            if claimed - {picture.format}:
+                raise LyingPicture
+            if picture.width * picture.height > MAX_PIXELS:
+                raise TooManyPixels
+            return _encoded(picture)
+    except BadRequest:
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise TooManyPixels from error
+    except Exception as error:  # decoders of broken files raise all kinds of things
+        raise NotAPicture from error
+
+
+def _encoded(picture: Image.Image) -> bytes:
+    picture.draft("RGB", (2 * SIDE, 2 * SIDE))  # lets JPEG be decoded at a fraction of its size
+    upright = ImageOps.exif_transpose(picture)
+    has_alpha = upright.mode in ("RGBA", "LA", "PA") or "transparency" in upright.info
+    flat = upright.convert("RGBA" if has_alpha else "RGB")
+    flat.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
+    clean = Image.frombytes(flat.mode, flat.size, flat.tobytes())  # leaves metadata behind
+    out = io.BytesIO()
+    clean.save(out, "WEBP", quality=85, method=4)
+    return out.getvalue()

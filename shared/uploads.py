@@ -1,0 +1,68 @@
+"""Taking a picture from a multipart request, without ever holding more of it than is allowed."""
+
+from typing import Any
+
+from fastapi import Request
+from starlette.datastructures import UploadFile
+from starlette.types import Message
+
+from shared.errors import Invalid, TooLarge
+from shared.pictures import MAX_BYTES, claimed_formats, reencode
+from shared.threads import Threads
+
+AROUND = 64 * 1024  # bytes of multipart headers and other fields that may surround the file
+PICTURE_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file"],
+                    "properties": {"file": {"type": "string", "format": "binary"}},
+                }
+            }
+        },
+    }
+}
+
+
+class PictureTooLarge(TooLarge):
+    detail = f"The file is too large: at most {MAX_BYTES // 1024 // 1024} MiB."
+
+
+async def drawn_picture(request: Request, drawing: Threads) -> bytes:
+    """The picture in the form's `file`, decoded and encoded anew. Raises `PictureTooLarge`, `Invalid` and what `pictures` raises."""
+    content, claimed = await _read(request)
+    return await drawing.run(reencode, content, claimed)
+
+
+async def _read(request: Request) -> tuple[bytes, set[str]]:
+    limited = Request(request.scope, _Limited(request).receive)
+    async with limited.form(max_files=1, max_fields=8) as form:
+        file = form.get("file")
+        if not isinstance(file, UploadFile):
+            raise Invalid("file: Field required", errors=[{"field": "file", "message": "Field required"}])
+        claimed = claimed_formats(file.content_type or "", file.filename or "")
+        content = await file.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        raise PictureTooLarge
+    return content, claimed
+
+
+class _Limited:
+    """Counts a body as it comes in, and refuses it where it passes the limit, announced or not."""
+
+    def __init__(self, request: Request) -> None:
+        self._receive = request.receive
+        self._left = MAX_BYTES + AROUND
+        announced = request.headers.get("content-length", "")
+        if announced.isdigit() and int(announced) > self._left:
+            raise PictureTooLarge
+
+    async def receive(self) -> Message:
+        message: dict[str, Any] = dict(await self._receive())
+        self._left -= len(message.get("body", b""))
+        if self._left < 0:
+            raise PictureTooLarge
+        return message
