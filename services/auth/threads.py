@@ -12,7 +12,7 @@ from shared.errors import Unavailable
 
 P = ParamSpec("P")
 R = TypeVar("R")
-NICENESS = 10  # so that a storm of this work takes what processor time is left over, and answers elsewhere stay quick
+NICENESS = 5  # a third of the usual share of a busy processor: a storm of this work leaves answers elsewhere quick
 
 
 class Threads:
@@ -41,6 +41,6 @@ class Threads:
 
 
 def _be_nice() -> None:
-    """On Linux niceness is a thread's own, and inherited by the threads that Argon2 starts."""
+    """On Linux niceness is a thread's own."""
     with contextlib.suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)

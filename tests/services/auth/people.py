@@ -3,14 +3,14 @@
 from typing import Any
 
 import httpx
-from pwdlib import PasswordHash
 
 from services.auth import queries
+from services.auth.passwords import HASHER
 from services.auth.queries import Account
 from tests.harness import Harness
 
 PASSWORD = "password123"
-HASH = PasswordHash.recommended().hash(PASSWORD)
+HASH = HASHER.hash(PASSWORD)
 
 
 async def account(service: Harness, email: str = "john@example.com", role: str = "student", **columns: Any) -> int:
