@@ -38,7 +38,7 @@ async def approve(tx: Tx, tutor_id: int, actor: Principal, now: datetime) -> Pro
     await publish(
         tx,
         TutorApproved(tutor_id=profile.id, user_id=profile.user_id, by=actor.user_id),
-        ProfilesAudited.of("approve_tutor", actor, "tutor", tutor_id, before=before.status, after=profile.status),
+        ProfilesAudited.of("tutor_approved", actor, "tutor", tutor_id, before=before.status, after=profile.status),
     )
     return profile
 
@@ -50,7 +50,7 @@ async def reject(tx: Tx, tutor_id: int, actor: Principal, reason: str, now: date
     await publish(
         tx,
         TutorRejected(tutor_id=profile.id, user_id=profile.user_id, by=actor.user_id, reason=reason),
-        ProfilesAudited.of("reject_tutor", actor, "tutor", tutor_id, before=before.status, after=profile.status, reason=reason),
+        ProfilesAudited.of("tutor_rejected", actor, "tutor", tutor_id, before=before.status, after=profile.status, reason=reason),
     )
     return profile
 

@@ -28,7 +28,7 @@ class SubjectNotFound(NotFound):
 async def create(tx: Tx, actor: Principal | None, name: str, category: str | None, description: str | None) -> Subject:
     """Raises `SubjectExists`, also under race."""
     subject = await _write(tx, subjects.CREATE, name=name, category=category, description=description)
-    await publish(tx, changed(subject), ProfilesAudited.of("create_subject", actor, "subject", subject.id, name=subject.name))
+    await publish(tx, changed(subject), ProfilesAudited.of("subject_created", actor, "subject", subject.id, name=subject.name))
     return subject
 
 
@@ -39,7 +39,7 @@ async def update(tx: Tx, actor: Principal, subject_id: int, changes: dict[str, A
     subject = await _write(tx, subjects.UPDATE, id=subject_id, **values)
     if subject.name != before.name:
         await tx.run(subjects.MARK_TUTORS, id=subject_id)
-    audit = ProfilesAudited.of("update_subject", actor, "subject", subject_id, before=_fields(before), after=_fields(subject))
+    audit = ProfilesAudited.of("subject_changed", actor, "subject", subject_id, before=_fields(before), after=_fields(subject))
     await publish(tx, changed(subject), audit)
     return subject
 
@@ -52,7 +52,7 @@ async def delete(tx: Tx, actor: Principal, subject_id: int) -> None:
     except psycopg.errors.ForeignKeyViolation as error:
         raise SubjectInUse from error
     gone = changed(subject).model_copy(update={"deleted": True, "version": subject.version + 1})
-    await publish(tx, gone, ProfilesAudited.of("delete_subject", actor, "subject", subject_id, name=subject.name))
+    await publish(tx, gone, ProfilesAudited.of("subject_deleted", actor, "subject", subject_id, name=subject.name))
 
 
 def changed(subject: Subject) -> SubjectChanged:
