@@ -32,7 +32,7 @@ class PictureTooLarge(TooLarge):
 
 
 async def drawn_picture(request: Request, drawing: Threads) -> bytes:
-    """The picture in the form's `file`, decoded and encoded anew. Raises `PictureTooLarge`, `Invalid` and what `pictures` raises."""
+    """The picture in the form's `file`, decoded and encoded anew. Raises `PictureTooLarge`, and what `pictures` raises."""
     content, claimed = await _read(request)
     return await drawing.run(reencode, content, claimed)
 

@@ -11,6 +11,7 @@ from services.profiles.routes import routers
 from services.profiles.settings import ProfilesSettings
 from shared.neighbours import Neighbour
 from shared.service import Service
+from shared.threads import Threads
 
 
 @asynccontextmanager
@@ -18,8 +19,10 @@ async def setup(app: FastAPI) -> AsyncIterator[None]:
     settings: ProfilesSettings = app.state.settings
     reference.load()
     app.state.auth = Neighbour("auth", settings.auth_url, settings.internal_token)
-    app.state.storage = photos.storage(settings)
+    app.state.storage = photos.open_storage(settings)
+    app.state.drawing = Threads("pillow", settings.drawing_threads, waiting=20)
     yield
+    app.state.drawing.close()
     await app.state.auth.close()
 
 

@@ -43,9 +43,9 @@ async def refresh_stale(runtime: Runtime) -> None:
 
 async def delete_photos(runtime: Runtime) -> None:
     """Delete the files of pictures that nobody shows any more."""
-    storage = photos.storage(runtime.settings)
+    storage = photos.open_storage(runtime.settings)
     async with runtime.database.transaction() as tx:
-        for row in await tx.rows(queries.TAKE_DISCARDED):
+        for row in await tx.rows(queries.TAKE_STALE_PHOTOS):
             await storage.delete(row["name"])
 
 
@@ -78,5 +78,5 @@ async def resync(runtime: Runtime) -> None:
 JOBS = (
     Job("fold_catalogue_counts", 2, fold_counts),
     Job("refresh_stale_tutors", 2, refresh_stale),
-    Job("delete_discarded_photos", 300, delete_photos),
+    Job("delete_stale_photos", 600, delete_photos),
 )

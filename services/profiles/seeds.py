@@ -29,8 +29,9 @@ SUBJECTS = {
         "Italian": "Grammar and conversation at every level",
         "Ukrainian": "Grammar and conversation at every level",
         "Polish": "Grammar and conversation at every level",
-        "Mandarin Chinese": "Characters, tones and conversation",
+        "Chinese": "Characters, tones and conversation",
         "Japanese": "Kana, kanji and conversation",
+        "Arabic": "Script, grammar and conversation",
         "Latin": "Grammar and reading",
     },
     "Humanities": {
@@ -54,7 +55,7 @@ SUBJECTS = {
     "Exams": {
         "SAT Preparation": "Reading, writing and mathematics",
         "IELTS Preparation": "Listening, reading, writing, speaking",
-        "Essay Writing": "Structure, argument, style",
+        "Writing": "Essays and stories: structure, argument, style",
         "Study Skills": "Planning, note-taking, memory",
     },
 }

@@ -1,5 +1,7 @@
 """Accounts as auth tells of them: profiles come with them, and go into hiding with them."""
 
+from pydantic import BaseModel
+
 from services.profiles.actions import tutors
 from services.profiles.queries import accounts, students
 from services.profiles.queries import tutors as tutor_queries
@@ -56,6 +58,21 @@ async def own_student(tx: Tx, auth: Neighbour, actor: Principal) -> students.Stu
     if found is None:
         raise NoProfileYet
     return found
+
+
+class ZoneRequest(BaseModel):
+    timezone: str
+
+
+async def move_to_zone(tx: Tx, auth: Neighbour, user_id: int, timezone: str) -> None:
+    """The zone is the account's: auth changes it, what it answers is known here at once. Raises `NoProfileYet`, `Unavailable`."""
+    try:
+        snapshot = await auth.put(UserSnapshot, f"/internal/users/{user_id}/timezone", ZoneRequest(timezone=timezone))
+    except Unreachable as error:
+        raise Unavailable("The time zone cannot be changed at the moment. Try again.") from error
+    if snapshot is None:
+        raise NoProfileYet
+    await keep(tx, snapshot)
 
 
 async def _ask(tx: Tx, auth: Neighbour, user_id: int) -> None:

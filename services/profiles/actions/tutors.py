@@ -74,10 +74,11 @@ async def choose_subjects(tx: Tx, tutor_id: int, subject_ids: list[int]) -> Prof
 
 
 async def replace_photo(tx: Tx, tutor_id: int, name: str | None) -> Profile:
-    """Show another picture (or none); the file of the old one is to be deleted."""
+    """Show another stored picture, or none; the file of the old one is to be deleted."""
     profile = await find_for_update(tx, tutor_id)
+    await tx.run(tutors.KEEP_PHOTO, name=name)
     if profile.photo_name:
-        await tx.run(tutors.DISCARD_PHOTO, name=profile.photo_name)
+        await tx.run(tutors.DROP_PHOTO, name=profile.photo_name)
     return await edit(tx, tutor_id, photo_name=name)
 
 

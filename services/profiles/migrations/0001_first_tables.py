@@ -68,8 +68,9 @@ def upgrade() -> None:
     sa.Column('tutors', sa.Integer(), nullable=False),
     sa.PrimaryKeyConstraint('subject_id', 'language', 'hourly_rate', 'experience_years')
     )
-    op.create_table('discarded_photos',
+    op.create_table('stale_photos',
     sa.Column('name', sa.String(), nullable=False),
+    sa.Column('since', sa.DateTime(timezone=True), server_default=sa.text('now()'), nullable=False),
     sa.PrimaryKeyConstraint('name')
     )
     op.create_table('idempotency_keys',
@@ -298,7 +299,7 @@ def downgrade() -> None:
     op.drop_table('inbox')
     op.drop_index(op.f('ix_idempotency_keys_created_at'), table_name='idempotency_keys')
     op.drop_table('idempotency_keys')
-    op.drop_table('discarded_photos')
+    op.drop_table('stale_photos')
     op.drop_table('catalogue_counts')
     op.drop_table('catalogue_changes')
     op.drop_table('accounts')

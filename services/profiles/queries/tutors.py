@@ -107,9 +107,12 @@ SELECT {COLUMNS} FROM {SOURCES} WHERE t.status = 'approved' AND a.is_active
 ORDER BY t.decided_at DESC, t.id DESC LIMIT %(limit)s::bigint OFFSET %(offset)s::bigint
 """
 NEXT_IDS = "SELECT id FROM tutors WHERE id > %(after)s::bigint ORDER BY id LIMIT %(batch)s::bigint"
-DISCARD_PHOTO = "INSERT INTO discarded_photos (name) VALUES (%(name)s) ON CONFLICT DO NOTHING"
-TAKE_DISCARDED = """
-DELETE FROM discarded_photos WHERE name IN (SELECT name FROM discarded_photos LIMIT 100 FOR UPDATE SKIP LOCKED) RETURNING name
+DROP_PHOTO = "INSERT INTO stale_photos (name) VALUES (%(name)s::text) ON CONFLICT DO NOTHING"
+KEEP_PHOTO = "DELETE FROM stale_photos WHERE name = %(name)s::text"
+TAKE_STALE_PHOTOS = """
+DELETE FROM stale_photos WHERE name IN (
+  SELECT name FROM stale_photos WHERE since < now() - interval '1 hour' LIMIT 100 FOR UPDATE SKIP LOCKED)
+RETURNING name
 """
 TAKE_STALE = """
 DELETE FROM stale_tutors WHERE tutor_id IN (

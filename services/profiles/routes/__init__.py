@@ -1,6 +1,16 @@
 """HTTP edge of the profiles service: parse, call, answer."""
 
-from services.profiles.routes import admin, availability, internal, own, subjects, tutors
+from services.profiles.routes import admin, availability, internal, own, photos, students, subjects, tutors, utils
 
 # Literal paths come before /api/tutors/{tutor_id}.
-routers = (own.router, availability.router, tutors.router, subjects.router, admin.router, internal.router)
+routers = (
+    own.router,
+    photos.router,
+    availability.router,
+    tutors.router,
+    students.router,
+    subjects.router,
+    admin.router,
+    utils.router,
+    internal.router,
+)

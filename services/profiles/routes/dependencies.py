@@ -8,9 +8,10 @@ from services.profiles.actions import accounts
 from services.profiles.queries import students
 from services.profiles.settings import ProfilesSettings
 from shared.auth import MaybeActor, Student, Tutor
-from shared.db import Transaction
+from shared.db import Database, Transaction
 from shared.neighbours import Neighbour
 from shared.storage import Storage
+from shared.threads import Threads
 from shared.tokens import Role
 
 
@@ -29,10 +30,23 @@ async def _storage(request: Request) -> Storage:
     return storage
 
 
+async def _database(request: Request) -> Database:
+    database: Database = request.app.state.database
+    return database
+
+
+async def _drawing(request: Request) -> Threads:
+    threads: Threads = request.app.state.drawing
+    return threads
+
+
 Photos = Annotated[str, Depends(_photos)]
 """The address that photos are served below."""
 Auth = Annotated[Neighbour, Depends(_auth)]
 Files = Annotated[Storage, Depends(_storage)]
+Base = Annotated[Database, Depends(_database)]
+"""For routes with work between two transactions."""
+Drawing = Annotated[Threads, Depends(_drawing)]
 
 
 async def _own_tutor(actor: Tutor, tx: Transaction, auth: Auth) -> int:

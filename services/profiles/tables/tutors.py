@@ -75,9 +75,10 @@ class TutorSubjects(Table, table=True):
     subject_id: int = key("subjects.id", "RESTRICT")
 
 
-class DiscardedPhotos(Table, table=True):
-    """Pictures nobody shows any more; a job deletes the files."""
+class StalePhotos(Table, table=True):
+    """Photos that no profile shows: not yet, or no longer. A job deletes their files after a while."""
 
-    __tablename__ = "discarded_photos"
+    __tablename__ = "stale_photos"
 
     name: str = Field(primary_key=True)
+    since: datetime = instant(default=True)
