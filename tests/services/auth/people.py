@@ -15,7 +15,13 @@ HASH = HASHER.hash(PASSWORD)
 
 async def account(service: Harness, email: str = "john@example.com", role: str = "student", **columns: Any) -> int:
     """The id of a new account with `PASSWORD`, of which no event was said."""
-    fields: dict[str, Any] = {"first_name": "John", "last_name": "Doe", "timezone": "UTC", "currency": "USD", "is_verified": False}
+    fields: dict[str, Any] = {
+        "first_name": "John",
+        "last_name": "Doe",
+        "timezone": "UTC",
+        "currency": "USD",
+        "is_verified": False,
+    }
     fields |= {"email": email, "role": role, "password_hash": HASH} | columns
     async with service.database.transaction() as tx:
         return (await tx.one(Account, queries.INSERT, **fields)).id

@@ -108,16 +108,26 @@ async def test_addresses_that_nobody_has_are_locked_alike(service: Harness) -> N
 
 @pytest.mark.parametrize(
     ("first", "second", "same"),
-    [("2001:db8::1", "2001:db8::ffff:2", True), ("2001:db8::1", "2001:db8:0:1::1", False), ("::ffff:192.0.2.1", "192.0.2.1", True)],
+    [
+        ("2001:db8::1", "2001:db8::ffff:2", True),
+        ("2001:db8::1", "2001:db8:0:1::1", False),
+        ("::ffff:192.0.2.1", "192.0.2.1", True),
+    ],
 )
 async def test_an_ipv6_subscriber_counts_as_one_address(service: Harness, first: str, second: str, same: bool) -> None:
     await account(service)
     for _ in range(2):
         await login(service, password="wrong", address=first)
     async with service.database.transaction() as tx:
-        await tx.run("INSERT INTO login_failures (subject, network, failed_at) SELECT subject, network, now() FROM login_failures")
-        await tx.run("INSERT INTO login_failures (subject, network, failed_at) SELECT subject, network, now() FROM login_failures")
-        await tx.run("INSERT INTO login_failures (subject, network, failed_at) SELECT subject, network, now() FROM login_failures")
+        await tx.run(
+            "INSERT INTO login_failures (subject, network, failed_at) SELECT subject, network, now() FROM login_failures"
+        )
+        await tx.run(
+            "INSERT INTO login_failures (subject, network, failed_at) SELECT subject, network, now() FROM login_failures"
+        )
+        await tx.run(
+            "INSERT INTO login_failures (subject, network, failed_at) SELECT subject, network, now() FROM login_failures"
+        )
 
     assert (await login(service, address=second)).status_code == (429 if same else 200)
 

@@ -19,7 +19,9 @@ async def test_a_registered_person_is_announced_once(service: Harness) -> None:
 
 
 async def test_the_answer_is_the_user_object_of_the_reference(service: Harness) -> None:
-    answer = await service.client().post("/auth/register", json=JOHN | {"role": "tutor", "timezone": "Europe/Kyiv", "currency": "UAH"})
+    answer = await service.client().post(
+        "/auth/register", json=JOHN | {"role": "tutor", "timezone": "Europe/Kyiv", "currency": "UAH"}
+    )
 
     body = answer.json()
     assert {"password", "password_hash"}.isdisjoint(body)

@@ -1,0 +1,156 @@
+"""Decoding and encoding pictures anew."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.auth.pictures import LyingPicture, NotAPicture, NotAPictureType, TooManyPixels, claimed_formats, reencode
+from shared.errors import Refusal
+from tests.services.auth import images
+
+
+@pytest.mark.parametrize(
+    ("format_", "mode"),
+    [
+        ("JPEG", "RGB"),
+        ("JPEG", "L"),
+        ("JPEG", "CMYK"),
+        ("PNG", "RGBA"),
+        ("PNG", "P"),
+        ("PNG", "I;16"),
+        ("PNG", "1"),
+        ("GIF", "P"),
+        ("WEBP", "RGBA"),
+    ],
+)
+def test_every_allowed_format_becomes_webp(format_: str, mode: str) -> None:
+    after = images.read(reencode(images.picture(format_, mode=mode), {format_}))
+
+    assert (after.format, after.size) == ("WEBP", (64, 48))
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [((2000, 1000), (512, 256)), ((512, 512), (512, 512)), ((10, 3000), (2, 512)), ((1, 1), (1, 1))]
+)
+def test_large_pictures_shrink_and_keep_their_shape(before: tuple[int, int], after: tuple[int, int]) -> None:
+    assert images.read(reencode(images.picture("JPEG", before), set())).size == after
+
+
+def test_transparency_is_kept() -> None:
+    clear = images.picture("PNG", mode="RGBA")
+
+    assert images.read(reencode(clear, set())).mode in ("RGB", "RGBA")
+    assert images.read(reencode(_half_clear(), set())).mode == "RGBA"
+
+
+def test_of_an_animation_the_first_frame_stays() -> None:
+    after = images.read(reencode(images.animation(), set()))
+
+    assert getattr(after, "n_frames", 1) == 1
+    red, green, blue = after.convert("RGB").getpixel((16, 16))  # type: ignore[misc]
+    assert red > 200
+    assert max(green, blue) < 60
+
+
+def test_pictures_are_turned_upright_and_lose_place_and_comment() -> None:
+    before = images.sideways()
+    assert b"50.45 N" in before
+
+    content = reencode(before, {"JPEG"})
+
+    after = images.read(content)
+    assert after.size == (40, 80)
+    assert not after.getexif()
+    assert b"50.45 N" not in content
+    assert b"secret" not in content
+
+
+def test_code_hidden_behind_a_picture_does_not_survive() -> None:
+    content = reencode(images.picture("GIF", mode="P") + b"<script>alert(1)</script>", set())
+
+    assert b"script" not in content
+
+
+@pytest.mark.parametrize("side", [60_000, 12_000, 5_001])
+def test_bombs_are_refused_without_being_decoded(side: int) -> None:
+    with pytest.raises(TooManyPixels):
+        reencode(images.bomb(side), set())
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"hello",
+        b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+        images.picture("BMP"),
+        images.picture("TIFF"),
+        images.picture()[:60],
+        b"GIF89a" + b"\xff" * 100,
+    ],
+    ids=["empty", "text", "svg", "bmp", "tiff", "truncated", "broken"],
+)
+def test_what_is_no_picture_is_refused(content: bytes) -> None:
+    with pytest.raises(NotAPicture):
+        reencode(content, set())
+
+
+def test_a_picture_of_another_format_than_it_claims_is_refused() -> None:
+    with pytest.raises(LyingPicture):
+        reencode(images.picture("PNG"), {"JPEG"})
+
+
+@pytest.mark.parametrize(
+    ("content_type", "filename", "claimed"),
+    [
+        ("image/png", "me.png", {"PNG"}),
+        ("image/jpeg", "me.JPG", {"JPEG"}),
+        ("image/jpg; charset=x", "me.jpeg", {"JPEG"}),
+        ("application/octet-stream", "me.webp", {"WEBP"}),
+        ("", "blob", set()),
+        ("image/png", "me.gif", {"PNG", "GIF"}),
+    ],
+)
+def test_type_and_name_claim_a_format(content_type: str, filename: str, claimed: set[str]) -> None:
+    assert claimed_formats(content_type, filename) == claimed
+
+
+@pytest.mark.parametrize(
+    ("content_type", "filename"),
+    [
+        ("application/pdf", "me.pdf"),
+        ("text/html", "me.png"),
+        ("image/svg+xml", "me.svg"),
+        ("image/bmp", "me.bmp"),
+        ("", "me.exe"),
+    ],
+)
+def test_another_type_is_415(content_type: str, filename: str) -> None:
+    with pytest.raises(NotAPictureType):
+        claimed_formats(content_type, filename)
+
+
+def test_a_lying_extension_is_400() -> None:
+    with pytest.raises(LyingPicture):
+        claimed_formats("image/png", "me.exe")
+
+
+@given(st.binary(max_size=300), st.integers(0, 200), st.sampled_from(["PNG", "JPEG", "GIF", "WEBP"]))
+def test_damaged_pictures_are_read_or_refused_but_never_fail(noise: bytes, at: int, format_: str) -> None:
+    whole = images.picture(format_, (16, 16))
+    damaged = whole[:at] + noise + whole[at + len(noise) :]
+    try:
+        images.read(reencode(damaged, set()))
+    except Refusal as refusal:
+        assert refusal.status == 400
+
+
+def _half_clear() -> bytes:
+    import io
+
+    from PIL import Image
+
+    image = Image.new("RGBA", (8, 8), (255, 0, 0, 128))
+    out = io.BytesIO()
+    image.save(out, "PNG")
+    return out.getvalue()
