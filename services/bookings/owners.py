@@ -48,7 +48,8 @@ class Owners:
             return await work(tx)
 
     async def _settle(self, doubt: StudentUnknown | TutorDoubted) -> bool:
-        """Whether the replica says something else now."""
+        """Whether to try again: the owner answered. Not whether its answer was newer than the replica, because the event itself
+        may have arrived since the refusal."""
         if isinstance(doubt, StudentUnknown):
             await self._fetch_account(doubt.user_id)
             async with self._database.transaction() as tx:
@@ -73,7 +74,8 @@ class Owners:
         if tutor is None:
             return False
         async with self._database.transaction() as tx:
-            return await replicas.put_tutor(tx, tutor)
+            await replicas.put_tutor(tx, tutor)
+        return True
 
     async def _fetch_account(self, user_id: int) -> bool:
         try:
@@ -83,7 +85,8 @@ class Owners:
         if account is None:
             return False
         async with self._database.transaction() as tx:
-            return await replicas.put_account(tx, account)
+            await replicas.put_account(tx, account)
+        return True
 
 
 async def _owners(request: Request) -> Owners:

@@ -13,7 +13,7 @@ from deploy.local import ports
 from deploy.local.processes import SERVICES
 from deploy.local.suite import Suite
 from shared.service import find, run_command
-from tests.e2e.people import Person, signs_in
+from tests.e2e.people import Person, close_clients, signs_in
 from tests.harness import settings_of
 from tests.servers import Databases
 from tests.waiting import eventually
@@ -71,6 +71,7 @@ async def suite(
     directory = tmp_path_factory.mktemp("suite")
     async with Suite.on(directory, databases, redis_url, amqp_url, SMTP_URL=mailbox.url, **unlimited) as running:
         yield running
+        await close_clients()
 
 
 async def prepared(name: str, database_url: str) -> None:

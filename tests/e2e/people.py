@@ -14,6 +14,7 @@ import websockets
 from tests.waiting import eventually
 
 PASSWORD = "password123"
+_clients: list[httpx.AsyncClient] = []
 
 
 class Person:
@@ -104,7 +105,7 @@ class Socket:
 async def registers(gateway: str, role: str = "student", first_name: str = "Jane") -> Person:
     """A new account, signed in."""
     email = f"{first_name.lower()}.{uuid4().hex[:12]}@example.com"
-    client = httpx.AsyncClient(base_url=gateway, timeout=20, trust_env=False)
+    client = _client(gateway)
     body = {"email": email, "password": PASSWORD, "first_name": first_name, "last_name": "Doe", "role": role}
     answer = await client.post("/auth/register", json=body)
     assert answer.status_code == 201, answer.text
@@ -112,7 +113,7 @@ async def registers(gateway: str, role: str = "student", first_name: str = "Jane
 
 
 async def signs_in(gateway: str, email: str, password: str, client: httpx.AsyncClient | None = None) -> Person:
-    client = client or httpx.AsyncClient(base_url=gateway, timeout=20, trust_env=False)
+    client = client or _client(gateway)
     answer = await client.post("/auth/login", json={"email": email, "password": password})
     assert answer.status_code == 200, answer.text
     client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
@@ -128,3 +129,14 @@ async def approved_tutor(gateway: str, admin: Person) -> tuple[Person, int]:
     await tutor.call("POST", "/api/tutors/me/submit")
     await admin.call("POST", f"/api/admin/tutors/{tutor_id}/approve")
     return tutor, tutor_id
+
+
+def _client(gateway: str) -> httpx.AsyncClient:
+    _clients.append(httpx.AsyncClient(base_url=gateway, timeout=20, trust_env=False))
+    return _clients[-1]
+
+
+async def close_clients() -> None:
+    """Hang up for everybody who ever registered or signed in."""
+    while _clients:
+        await _clients.pop().aclose()

@@ -14,7 +14,7 @@ import pytest
 
 from deploy.local import ports
 from deploy.local.lifetime import birth
-from tests.e2e.people import Person, signs_in
+from tests.e2e.people import Person, close_clients, signs_in
 from tests.waiting import eventually
 
 ROOT = Path(__file__).parent.parent.parent
@@ -64,6 +64,7 @@ async def launched(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[La
         launched = Launched(f"http://127.0.0.1:{port}", data)
         await eventually(launched.is_healthy, START_SECONDS)
         yield launched
+        await close_clients()
     finally:
         process.send_signal(signal.SIGINT)
         await asyncio.wait_for(process.wait(), 60)
