@@ -22,9 +22,9 @@ ByMonth = dict[tuple[date, str], dict[str, Decimal]]
 
 
 async def stats(tx: Tx, settings: ReportingSettings, now: datetime) -> StatsView:
-    accounts = await _counts(tx, "accounts")
-    tutors = await _counts(tx, "tutors")
-    bookings = await _counts(tx, "bookings")
+    accounts = await counts(tx, "accounts")
+    tutors = await counts(tx, "tutors")
+    bookings = await counts(tx, "bookings")
     month = rules.months_until(now, 1)[0]
     amounts = (await _monthly(tx, month, "revenue"))[month, "revenue"]
     return StatsView(
@@ -48,7 +48,7 @@ async def upcoming_sessions(tx: Tx, limit: int, now: datetime) -> list[SessionVi
 
 
 async def session_metrics(tx: Tx) -> SessionMetricsView:
-    return SessionMetricsView.of(await _counts(tx, "bookings"))
+    return SessionMetricsView.of(await counts(tx, "bookings"))
 
 
 async def subject_distribution(tx: Tx) -> list[SubjectShareView]:
@@ -84,7 +84,8 @@ async def user_growth(tx: Tx, count: int, now: datetime) -> list[UserGrowthView]
     return views
 
 
-async def _counts(tx: Tx, measure: str) -> dict[str, int]:
+async def counts(tx: Tx, measure: str) -> dict[str, int]:
+    """A measure of all time, by its key."""
     return {count.key: int(count.value) for count in await tx.all(Count, queries.COUNTS, measure=measure)}
 
 

@@ -79,6 +79,17 @@ class Demand:
     bookings: int
 
 
+@dataclass(frozen=True, slots=True)
+class Miscount:
+    """A counter beside what the rows add up to."""
+
+    measure: str
+    month: date
+    key: str
+    kept: Decimal
+    counted: Decimal
+
+
 AUDIT = """
 INSERT INTO audit_log (event_id, service, action, user_id, target_type, target_id, details, ip_address, user_agent, created_at)
 VALUES (%(event_id)s, %(service)s, %(action)s, %(actor_id)s, %(target_type)s, %(target_id)s, %(details)s::jsonb, %(ip_address)s,
@@ -197,4 +208,21 @@ LEFT JOIN subjects n ON n.subject_id = s.subject_id
 WHERE c.measure = 'subjects' AND c.month = DATE '0001-01-01' AND c.value <> 0
 ORDER BY c.value DESC, s.subject_id NULLS LAST
 """
-ROLES = "SELECT role AS key, count(*)::numeric AS value FROM users WHERE deleted_at IS NULL GROUP BY role ORDER BY role"
+
+COUNTED = """
+SELECT measure, month, key, sum(value) AS value FROM (
+  SELECT c.* FROM users r, counts_of(r) c UNION ALL
+  SELECT c.* FROM tutors r, counts_of(r) c UNION ALL
+  SELECT c.* FROM bookings r, counts_of(r) c UNION ALL
+  SELECT c.* FROM purchases r, counts_of(r) c
+) AS every WHERE month IS NOT NULL GROUP BY measure, month, key HAVING sum(value) <> 0
+"""
+COUNTERS_WRONG = f"""
+SELECT measure, month, key, coalesce(kept.value, 0) AS kept, coalesce(counted.value, 0) AS counted
+FROM ({COUNTED}) AS counted FULL JOIN counters AS kept USING (measure, month, key)
+WHERE coalesce(kept.value, 0) <> coalesce(counted.value, 0) ORDER BY measure, month, key LIMIT 1000
+"""
+COUNTERS_LOCK = "LOCK TABLE users, tutors, bookings, purchases, counters IN SHARE ROW EXCLUSIVE MODE"
+FORGET_COUNTERS = "DELETE FROM counters"
+COUNT_AGAIN = f"INSERT INTO counters (measure, month, key, value) {COUNTED}"
+FORGET_ALL = "TRUNCATE users, tutors, subjects, bookings, purchases, counters"

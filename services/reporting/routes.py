@@ -9,10 +9,12 @@ from pydantic import BeforeValidator
 
 from services.reporting import audit, dashboards
 from services.reporting.audit import Filter
+from services.reporting.integrity import examine
 from services.reporting.settings import ReportingSettings
 from services.reporting.views import (
     ActivityView,
     AuditEntryView,
+    IntegrityView,
     MonthlyRevenueView,
     SessionMetricsView,
     SessionView,
@@ -125,6 +127,22 @@ async def monthly_revenue(_: Admin, tx: Reading, settings: Settings, now: Now, m
 async def user_growth(_: Admin, tx: Reading, now: Now, months: Months = 6) -> list[UserGrowthView]:
     """Accounts by month, oldest first; months without any are zeros."""
     return await dashboards.user_growth(tx, months, now)
+
+
+@router.get("/health/integrity", tags=["Health & Monitoring"])
+async def integrity(
+    actor: Admin, request: Request, now: Now, repair: Annotated[bool, Query(description="Heal what is wrong.")] = False
+) -> IntegrityView:
+    """Compare every service's replicas with their owners. With `repair`, owners say again what replicas have wrong."""
+    database: Database = request.app.state.database  # not a dependency: it would hold a connection all the time
+    settings: ReportingSettings = request.app.state.settings
+    findings = await examine(request.app.state.peers, database, tuple(settings.services), repair=repair)
+    async with database.transaction() as tx:
+        if repair:
+            numbers = {"repaired": len(findings.repaired), "left": len(findings.issues)}
+            await publish(tx, ReportingAudited.of("integrity_repaired", actor, "replicas", None, **numbers))
+        roles = await dashboards.counts(tx, "accounts")
+    return IntegrityView.of(findings, roles, now)
 
 
 def _instant(moment: datetime | date | None, of_a_day: timedelta) -> datetime | None:

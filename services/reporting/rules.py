@@ -1,9 +1,13 @@
-"""Months, money and words of the dashboards: values in, values out."""
+"""Months, money and words of the dashboards, and the verdict on a replica's row: values in, values out."""
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 
+MISSING, OUTDATED = "missing", "outdated"
+UNKNOWN, AHEAD, ALTERED = "unknown to its owner", "ahead of its owner", "altered"
+LATE = frozenset({MISSING, OUTDATED})
+PROBLEMS = LATE | {UNKNOWN, AHEAD, ALTERED}
 CENT = Decimal("0.01")
 
 # kind of activity → what is told; {who} did it or is concerned, {other} is the other side.
@@ -57,3 +61,18 @@ def total(by_key: Mapping[str, int], keys: Iterable[str]) -> int:
 def sentence(kind: str, who: str | None, other: str | None) -> str:
     """An activity in words."""
     return SENTENCES.get(kind, kind.replace("_", " ")).format(who=who or "Somebody", other=other or "somebody")
+
+
+def problem(owner: tuple[int, str] | None, replica: tuple[int, str] | None, expected: int | None) -> str | None:
+    """What is wrong with a replica's row; both are (version, checksum), None where there is none.
+
+    `expected` is the version that the owner had some time ago: a replica that came so far follows, whatever happened since."""
+    if owner is None:
+        return UNKNOWN if replica else None
+    if replica is None:
+        return MISSING if expected is not None else None
+    if replica[0] < owner[0]:
+        return OUTDATED if expected is not None and replica[0] < expected else None
+    if replica[0] > owner[0]:
+        return AHEAD
+    return ALTERED if replica != owner else None

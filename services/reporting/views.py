@@ -1,16 +1,21 @@
 """What clients get."""
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from services.reporting import rules
+from services.reporting.integrity import Findings
+from services.reporting.integrity.comparing import Finding
 from services.reporting.queries import Activity, Demand, Entry, Session
 from shared.types import Instant, Money
+
+Health = Literal["healthy", "unhealthy", "incomplete"]
+LISTED = 1000  # findings in one report; the total tells of the rest
 
 
 class AuditEntryView(BaseModel):
@@ -175,6 +180,65 @@ class MonthlyRevenueView(BaseModel):
         )
 
 
+class FindingView(BaseModel):
+    """A row of a service's replica that is not what its owner says. Without id: something that is not one row."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    service: str
+    entity: str
+    id: int | None
+    problem: str
+
+
+class ComparedView(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+    service: str
+    entity: str
+    owner: str
+
+
+class IntegrityReport(BaseModel):
+    """`issues` are what is wrong now, `repaired` what was until this request, `unchecked` what could not be compared."""
+
+    health_status: Health
+    total_users: int
+    role_counts: dict[str, int]
+    issues: list[FindingView]
+    total_issues: int
+    repaired: list[FindingView]
+    total_repaired: int
+    unchecked: list[FindingView]
+    checked: list[ComparedView]
+    timestamp: Instant
+
+
+class IntegrityView(BaseModel):
+    """`incomplete`: nothing wrong was found, but not everything could be compared."""
+
+    status: Health
+    report: IntegrityReport
+
+    @classmethod
+    def of(cls, found: Findings, role_counts: Mapping[str, int], now: datetime) -> Self:
+        health: Health = "unhealthy" if found.issues else "incomplete" if found.unchecked else "healthy"
+        counts = {"student": 0, "tutor": 0, "admin": 0, **role_counts}
+        report = IntegrityReport(
+            health_status=health,
+            total_users=sum(counts.values()),
+            role_counts=counts,
+            issues=_views(found.issues),
+            total_issues=len(found.issues),
+            repaired=_views(found.repaired),
+            total_repaired=len(found.repaired),
+            unchecked=_views(found.unchecked),
+            checked=[ComparedView.model_validate(pair) for pair in found.checked],
+            timestamp=now,
+        )
+        return cls(status=health, report=report)
+
+
 class UserGrowthView(BaseModel):
     """Accounts made and deleted in a UTC month, and how many there were at its end."""
 
@@ -184,3 +248,7 @@ class UserGrowthView(BaseModel):
     new_tutors: int
     deleted_users: int
     total_users: int
+
+
+def _views(findings: list[Finding]) -> list[FindingView]:
+    return [FindingView.model_validate(finding) for finding in findings[:LISTED]]

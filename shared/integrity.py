@@ -1,0 +1,201 @@
+"""Are replicas what their owners say? Each service serves checksums of what it owns and of what it keeps a replica of.
+
+Wiring a service takes one router: `integrity.router(owned=(Owned("user", "accounts", resend, fields={…}),), replicas=(…))`.
+Fields are named as in the owner's events, and both sides give the SQL expression that yields the same text; only fields that both
+name are compared, besides id and version. The comparing itself is the reporting service's, `services/reporting/integrity.py`.
+
+Rows are summed up in blocks of ids (count, and a sum of hashes, so that order does not matter): a million rows are a few hundred
+numbers, and only blocks that differ are looked into."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Final, Literal, LiteralString
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from shared.db import Reading, Transaction, Tx
+from shared.errors import Invalid, NotFound
+from shared.neighbours import Internal
+
+BLOCK: Final = 4096  # ids
+BATCH: Final = 5000  # rows asked for, told of or healed at once
+PLACES: Final[tuple[LiteralString, ...]] = ("only_0", "only_1", "only_2")
+Side = Literal["owned", "replicas"]
+Ids = Annotated[list[int], Field(max_length=BATCH)]
+
+
+@dataclass(frozen=True)
+class _Copy:
+    entity: str
+    """One word for all services: `user`, `tutor`, `booking`."""
+    table: LiteralString
+    id: LiteralString = field(default="id", kw_only=True)
+    version: LiteralString = field(default="version", kw_only=True)
+    where: LiteralString = field(default="true", kw_only=True)
+    """Which rows count: not the tombstones that keep a late event from reviving what is gone (`NOT deleted`)."""
+    fields: Mapping[str, LiteralString] = field(default_factory=dict, kw_only=True)
+    """Event field → SQL expression, cast to text: equal values must give equal text (`trim_scale(price)`, `ends_at`)."""
+
+
+@dataclass(frozen=True)
+class Owned(_Copy):
+    """What this service is the authority on. `resend` publishes snapshots of the aggregates with these ids."""
+
+    resend: Callable[[Tx, list[int]], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Replica(_Copy):
+    """What this service keeps of another's. `only` restricts it to owner's rows with these values (`{"role": "tutor"}`)."""
+
+    owner: str
+    only: Mapping[str, str] = field(default_factory=dict, kw_only=True)
+
+
+class Part(BaseModel):
+    """Which rows are compared, and by what."""
+
+    fields: list[str] = []
+    only: Annotated[dict[str, str], Field(max_length=len(PLACES))] = {}
+
+
+class OwnedEntity(BaseModel):
+    entity: str
+    fields: list[str]
+
+
+class ReplicaEntity(Part):
+    entity: str
+    owner: str
+
+
+class Manifest(BaseModel):
+    """What a service owns and keeps replicas of."""
+
+    owned: list[OwnedEntity]
+    replicas: list[ReplicaEntity]
+
+
+class Block(BaseModel):
+    """`BLOCK` ids from `number * BLOCK` on, summed up."""
+
+    number: int
+    count: int
+    checksum: str
+
+
+class Row(BaseModel):
+    id: int
+    version: int
+    checksum: str
+
+
+class RowsRequest(Part):
+    """Rows of some blocks, or of some ids."""
+
+    blocks: Annotated[list[int], Field(max_length=16)] = []
+    ids: Ids = []
+
+
+class ResendRequest(BaseModel):
+    ids: Ids
+
+
+class DistrustRequest(BaseModel):
+    """Rows to be replaced by whatever the owner says next, and rows that the owner does not know."""
+
+    outdated: Ids = []
+    unknown: Ids = []
+
+
+def router(owned: Sequence[Owned] = (), replicas: Sequence[Replica] = ()) -> APIRouter:
+    """The `/internal/integrity` paths of a service."""
+    routes = APIRouter(prefix="/internal/integrity", dependencies=[Internal], include_in_schema=False)
+    copies: dict[tuple[str, str], Owned | Replica] = {("owned", o.entity): o for o in owned}
+    copies |= {("replicas", r.entity): r for r in replicas}
+
+    @routes.get("")
+    async def manifest() -> Manifest:
+        return Manifest(
+            owned=[OwnedEntity(entity=o.entity, fields=list(o.fields)) for o in owned],
+            replicas=[ReplicaEntity(entity=r.entity, owner=r.owner, fields=list(r.fields), only=dict(r.only)) for r in replicas],
+        )
+
+    @routes.post("/{side}/{entity}/blocks")
+    async def blocks(side: Side, entity: str, part: Part, tx: Reading) -> list[Block]:
+        return await _blocks(tx, _find(copies, side, entity), part)
+
+    @routes.post("/{side}/{entity}/rows")
+    async def rows(side: Side, entity: str, wanted: RowsRequest, tx: Reading) -> list[Row]:
+        return await _rows(tx, _find(copies, side, entity), wanted)
+
+    @routes.post("/owned/{entity}/resend", status_code=204)
+    async def resend(entity: str, wanted: ResendRequest, tx: Transaction) -> None:
+        copy = _find(copies, "owned", entity)
+        if isinstance(copy, Owned):
+            await copy.resend(tx, wanted.ids)
+
+    @routes.post("/replicas/{entity}/distrust", status_code=204)
+    async def distrust(entity: str, wanted: DistrustRequest, tx: Transaction) -> None:
+        copy = _find(copies, "replicas", entity)
+        await tx.run(f"UPDATE {copy.table} SET {copy.version} = 0 WHERE {copy.id} = ANY(%(ids)s)", ids=wanted.outdated)
+        await tx.run(f"DELETE FROM {copy.table} WHERE {copy.id} = ANY(%(ids)s)", ids=wanted.unknown)
+
+    return routes
+
+
+def _find(copies: Mapping[tuple[str, str], Owned | Replica], side: str, entity: str) -> Owned | Replica:
+    if (side, entity) not in copies:
+        raise NotFound
+    return copies[side, entity]
+
+
+async def _blocks(tx: Tx, copy: Owned | Replica, part: Part) -> list[Block]:
+    condition, params = _only(copy, part)
+    rows = f"SELECT {_summed(copy, part)} FROM {copy.table} WHERE {condition}"
+    return await tx.all(
+        Block,
+        f"""SELECT id / %(size)s::bigint AS number, count(*), sum(('x' || left(checksum, 15))::bit(60)::bigint)::text AS checksum
+        FROM ({rows}) AS r GROUP BY 1 ORDER BY 1""",
+        size=BLOCK,
+        **params,
+    )
+
+
+async def _rows(tx: Tx, copy: Owned | Replica, wanted: RowsRequest) -> list[Row]:
+    condition, params = _only(copy, wanted)
+    if wanted.blocks:  # as ranges, which the primary key can serve
+        lines: LiteralString = f"""unnest(%(blocks)s::bigint[]) AS block
+        JOIN {copy.table} ON {copy.id} >= block * %(size)s::bigint AND {copy.id} < (block + 1) * %(size)s::bigint WHERE true"""
+    else:
+        lines = f"{copy.table} WHERE {copy.id} = ANY(%(ids)s::bigint[])"
+    sql = f"SELECT {_summed(copy, wanted)} FROM {lines} AND {condition} ORDER BY 1"
+    return await tx.all(Row, sql, ids=wanted.ids, blocks=wanted.blocks, size=BLOCK, **params)
+
+
+def _summed(copy: Owned | Replica, part: Part) -> LiteralString:
+    """What is selected of a row: its checksum covers id, version and the fields; NULL has a text of its own."""
+    texts: LiteralString = ""
+    for name in part.fields:
+        texts += f", coalesce(({_expression(copy, name)})::text, E'\\x01')"
+    row: LiteralString = f"concat_ws(E'\\x02', {copy.id}, {copy.version}{texts})"
+    return f"{copy.id} AS id, {copy.version} AS version, md5({row}) AS checksum"
+
+
+def _only(copy: Owned | Replica, part: Part) -> tuple[LiteralString, dict[str, str]]:
+    """Of the owner's rows, those that a partial replica is of; of the replica's, all."""
+    condition: LiteralString = f"({copy.where})"
+    if isinstance(copy, Replica):
+        return condition, {}
+    params: dict[str, str] = {}
+    for place, (name, value) in zip(PLACES, part.only.items(), strict=False):
+        condition += f" AND ({_expression(copy, name)})::text = %({place})s"
+        params[place] = value
+    return condition, params
+
+
+def _expression(copy: Owned | Replica, name: str) -> LiteralString:
+    if name not in copy.fields:
+        raise Invalid(f"{copy.entity} has no field {name} to compare.")
+    return copy.fields[name]

@@ -1,0 +1,180 @@
+"""The integrity report: finds every kind of difference, heals it, and raises no false alarm."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+
+from deploy.local.databases import DatabaseUrls
+from services.reporting import rules
+from services.reporting.integrity import comparing
+from services.reporting.integrity.peers import Peers
+from tests.harness import Harness
+from tests.services.reporting.owner import Owner, resend, running_owner
+from tests.services.reporting.people import booking, user
+
+INSERT = "INSERT INTO people (id) SELECT generate_series(1, %s::bigint)"
+
+
+@pytest.fixture(scope="module")
+async def running(blank_database: Callable[[str], DatabaseUrls], amqp_url: str, redis_url: str) -> AsyncIterator[Owner]:
+    async with running_owner(blank_database("auth").owner, amqp_url, redis_url) as owner:
+        yield owner
+
+
+@pytest.fixture
+async def owner(running: Owner, service: Harness, monkeypatch: pytest.MonkeyPatch) -> Owner:
+    """Ten people, and the reporting service's replica of them."""
+    running.run("TRUNCATE people, outbox")
+    running.run(INSERT, 10)
+    monkeypatch.setattr(comparing, "GRACE", 0.3)
+    peers: Peers = service.app.state.peers
+    monkeypatch.setitem(peers.clients, "auth", running.client())
+    monkeypatch.setitem(peers.clients, "reporting", service.internal())
+    await service.deliver(*(user(id_, first_name="Ann") for id_ in range(1, 11)))
+    return running
+
+
+async def report(service: Harness, **params: Any) -> dict[str, Any]:
+    answer = await service.person(1, "admin").get("/api/health/integrity", params=params)
+    assert answer.status_code == 200, answer.text
+    body = answer.json()
+    return {**body["report"], "status": body["status"]}
+
+
+async def spoil(service: Harness, sql: Any) -> None:
+    async with service.database.transaction() as tx:
+        await tx.connection.execute(sql)
+
+
+async def test_only_an_administrator_sees_it(service: Harness) -> None:
+    assert (await service.client().get("/api/health/integrity")).status_code == 401
+    assert (await service.person(2).get("/api/health/integrity")).status_code == 403
+
+
+async def test_no_stranger_reaches_what_services_tell_each_other(service: Harness) -> None:
+    assert (await service.client().get("/internal/integrity")).status_code == 404
+    assert (await service.person(1, "admin").post("/internal/integrity/replicas/user/blocks", json={})).status_code == 404
+
+
+async def test_equal_replicas_are_healthy(service: Harness, owner: Owner) -> None:
+    found = await report(service)
+
+    assert found["issues"] == []
+    assert {"service": "reporting", "entity": "user", "owner": "auth"} in found["checked"]
+    assert (found["total_users"], found["role_counts"]) == (10, {"student": 10, "tutor": 0, "admin": 0})
+
+
+async def test_a_service_that_cannot_be_asked_makes_the_report_incomplete_not_healthy(service: Harness, owner: Owner) -> None:
+    found = await report(service)
+
+    assert found["status"] == found["health_status"] == "incomplete"
+    assert "bookings" in {missing["service"] for missing in found["unchecked"]}
+
+
+PLANTED = [
+    ("DELETE FROM users WHERE user_id = 3", rules.MISSING),
+    ("UPDATE users SET first_name = 'Eve' WHERE user_id = 3", rules.ALTERED),
+    ("UPDATE users SET deleted_at = now() WHERE user_id = 3", rules.ALTERED),
+    ("UPDATE users SET version = 0, role = 'admin' WHERE user_id = 3", rules.OUTDATED),
+    ("UPDATE users SET version = 9 WHERE user_id = 3", rules.AHEAD),
+    ("UPDATE users SET user_id = 300000 WHERE user_id = 3", rules.UNKNOWN),
+]
+
+
+@pytest.mark.parametrize(("planted", "problem"), PLANTED)
+async def test_a_difference_is_found_and_healed(service: Harness, owner: Owner, planted: str, problem: str) -> None:
+    await spoil(service, planted)
+    found = await report(service)
+    assert found["status"] == "unhealthy"
+    assert problem in {issue["problem"] for issue in found["issues"]}
+    assert {issue["id"] for issue in found["issues"]} <= {3, 300000}
+
+    async with owner.heard_by(service):
+        healed = await report(service, repair="true")
+
+    assert healed["issues"] == []
+    assert [r["id"] for r in healed["repaired"]] == [issue["id"] for issue in found["issues"]]
+    assert (await report(service))["issues"] == []
+    async with service.database.reading() as tx:
+        assert await tx.rows("SELECT DISTINCT version, role, first_name, deleted_at FROM users") == [
+            {"version": 1, "role": "student", "first_name": "Ann", "deleted_at": None}
+        ]
+        assert await tx.value("SELECT value FROM counters WHERE measure = 'accounts' AND key = 'student'") == 10
+
+
+async def test_what_its_owner_cannot_say_again_stays_an_issue(
+    service: Harness, owner: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(comparing, "HEALING", 0.3)
+    await spoil(service, "DELETE FROM users WHERE user_id = 3")
+
+    found = await report(service, repair="true")  # nobody carries the events
+
+    assert [(issue["id"], issue["problem"]) for issue in found["issues"]] == [(3, rules.MISSING)]
+    assert found["repaired"] == []
+
+
+async def test_a_repair_is_audited(service: Harness, owner: Owner) -> None:
+    await report(service, repair="true")
+
+    (event,) = await service.outbox("reporting.audit.recorded.v1")
+    assert (event["data"]["action"], event["data"]["actor_id"]) == ("integrity_repaired", 1)
+
+
+async def test_a_wrong_counter_is_found_and_counted_anew(service: Harness, owner: Owner) -> None:
+    await service.deliver(booking(1), booking(2))
+    await spoil(service, "UPDATE counters SET value = 7 WHERE measure = 'bookings'")
+    (issue,) = (await report(service))["issues"]
+    assert (issue["entity"], issue["problem"]) == ("counter", "bookings CONFIRMED: 7.00, not 2")
+
+    assert (await report(service, repair="true"))["total_repaired"] == 1
+    assert (await report(service))["issues"] == []
+
+
+async def test_thousands_of_rows_in_many_blocks_are_compared(service: Harness, owner: Owner) -> None:
+    """Ids far apart, so that there are many blocks, of which only those that differ are looked into."""
+    owner.run("INSERT INTO people (id) SELECT n * 1000 FROM generate_series(1, 5000) AS n")
+    await spoil(
+        service,
+        """INSERT INTO users SELECT n * 1000, 1, 'student', 'Ann', 'Last', true, false, now(), null
+        FROM generate_series(1, 5000) AS n WHERE n NOT IN (7, 4444)""",
+    )
+
+    found = await report(service)
+
+    assert [(issue["id"], issue["problem"]) for issue in found["issues"]] == [(7000, rules.MISSING), (4444000, rules.MISSING)]
+
+
+async def test_a_busy_system_raises_no_false_alarm(service: Harness, owner: Owner, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Accounts are made and changed all the time, and each event is a little late."""
+    monkeypatch.setattr(comparing, "GRACE", 5.0)
+    stop = asyncio.Event()
+
+    async def live() -> None:
+        number = 0
+        while not stop.is_set():
+            number += 1
+            async with owner.harness.database.transaction() as tx:
+                sql = """INSERT INTO people (id) VALUES (%(id)s), (%(new)s)
+                ON CONFLICT (id) DO UPDATE SET version = people.version + 1, first_name = 'Changed' || people.version"""
+                await tx.run(sql, id=number % 10 + 1, new=1000 + number)
+                await resend(tx, [number % 10 + 1, 1000 + number])
+
+    busy = asyncio.ensure_future(live())
+    async with owner.heard_by(service):
+        for _ in range(5):
+            assert (await report(service))["issues"] == []
+        stop.set()
+        await busy
+    async with owner.harness.database.reading() as tx:
+        assert await tx.value("SELECT max(version) FROM people") > 5
+
+
+async def test_an_unknown_field_is_refused_and_not_put_into_sql(service: Harness) -> None:
+    answer = await service.internal().post(
+        "/internal/integrity/replicas/user/blocks", json={"fields": ["1); DROP TABLE users; --"]}
+    )
+
+    assert answer.status_code == 422
