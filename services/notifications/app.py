@@ -30,7 +30,7 @@ async def setup(app: FastAPI) -> AsyncIterator[None]:
         yield
         return
     hub = app.state.hub = Hub(app.state.database, app.state.tokens.revocations)
-    here = Presence(hub, app.state.database)
+    here = app.state.presence = Presence(hub, app.state.database)
     wire = app.state.wire = Wire(hub, here, Broker(settings.amqp_url, "notifications"))
     async with background(wire.run()), background(here.run()), background(hub.sweep()):
         yield

@@ -27,6 +27,10 @@ class Wire:
         self._broker = broker_
         self._private: AbstractExchange | None = None
 
+    @property
+    def is_connected(self) -> bool:
+        return self._private is not None
+
     async def run(self) -> None:
         await self._broker.keep("hub", self._session)
 
@@ -45,8 +49,8 @@ class Wire:
         await queue.bind(broker.EVENTS, PresenceChanged.type)
         try:
             async with queue.iterator(no_ack=True) as messages:
-                self._private = exchanges[broker.PRIVATE]
                 await self._hub.catch_up()
+                self._private = exchanges[broker.PRIVATE]
                 async for message in messages:
                     self._take(message)
         finally:

@@ -1,0 +1,287 @@
+"""Live messages: to every device of both people, on whichever instance, in order, once."""
+
+import asyncio
+import contextlib
+import json
+import random
+import time
+from typing import Any
+
+import pytest
+import websockets
+
+from services.notifications import live
+from services.notifications.app import forget_live
+from services.notifications.hub import presence
+from services.notifications.live import Live
+from shared.events.bookings import BookingCompleted
+from shared.events.notifications import PresenceChanged
+from shared.worker import Runtime
+from tests.harness import token
+from tests.services.notifications.events import EVE, JANE, JOHN, booking, message
+from tests.services.notifications.stage import Device, Hub, Stage
+from tests.waiting import eventually
+
+
+async def test_a_message_reaches_every_device_of_both_people_on_two_hubs(stage: Stage) -> None:
+    one, two = await stage.hub(), await stage.hub()
+    await stage.worker()
+    async with (
+        one.device(JANE) as jane_1,
+        two.device(JANE) as jane_2,
+        one.device(JOHN) as john_1,
+        two.device(JOHN) as john_2,
+    ):
+        sent = message(JOHN, JANE)
+        await stage.publish(sent)
+
+        for device in (jane_1, jane_2):
+            heard = await device.hears("new_message", message_id=sent.message_id)
+            assert (heard["sender_id"], heard["sender_email"], heard["message"]) == (JOHN, "person12@example.com", "Hello!")
+            assert heard["created_at"].endswith("Z")
+            told = await device.hears("notification", notification_type="new_message")
+            assert told["event_id"] == heard["event_id"] + 1
+        for device in (john_1, john_2):
+            await device.hears("message_sent", message_id=sent.message_id)
+
+
+async def test_a_move_of_a_booking_reaches_both_parties(stage: Stage) -> None:
+    hub = await stage.hub()
+    await stage.worker()
+    async with hub.device(JANE) as jane, hub.device(JOHN) as john:
+        await stage.publish(booking())
+
+        for device in (jane, john):
+            await device.hears("booking_update", booking_id=123, status="CONFIRMED")
+        told = await jane.hears("notification", notification_type="booking_confirmed")
+        assert told["message"] == "Your session with John Tutor is confirmed"
+        await john.ping()
+        assert "notification" not in john.kinds()
+
+
+async def test_whoever_reconnects_gets_what_was_missed_once_and_in_order(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.notifications.hub.hub.PAGE", 10)
+    hub = await stage.hub()
+    await stage.worker()
+    async with hub.device(JANE) as jane:
+        await stage.publish(message(message="heard"))
+        await jane.hears("notification")
+        position = (await jane.ping())["event_id"]
+    texts = [f"missed {n}" for n in range(25)]  # more than is read from the log at once
+    for text in texts:
+        await stage.publish(booking(BookingCompleted, by="system", reason=text))
+
+    async def logged() -> bool:
+        async with hub.app.state.database.reading() as tx:
+            return bool(await tx.value("SELECT last = 52 FROM live_heads WHERE user_id = 11"))
+
+    await eventually(logged, 20)
+    for address in ("", f"?token={token(JANE)}&since={position}"):
+        async with hub.device(JANE, address) as jane:
+            if not address:
+                await jane.send({"type": "auth", "token": token(JANE), "since": position})
+            while len(jane.told) < 50:
+                await jane.next()
+            await jane.ping()
+            assert [m["event_id"] for m in jane.told if "event_id" in m] == [*range(position + 1, position + 51), position + 50]
+
+
+async def test_messages_that_come_while_catching_up_are_neither_lost_nor_repeated(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.notifications.hub.hub.PAGE", 10)
+    hub = await stage.hub()
+    await stage.worker()
+    await stage.publish(*(booking() for _ in range(20)))
+    async with hub.device(JANE) as first:
+        await stage.publish(*(booking() for _ in range(20)))
+        async with hub.device(JANE, f"?token={token(JANE)}&since=0") as jane:
+            await stage.publish(*(booking() for _ in range(20)))
+            while len(jane.told) < 120:
+                await jane.next()
+            assert [m["event_id"] for m in jane.told] == list(range(1, 121))
+        numbers = [m["event_id"] for m in first.told]
+        assert numbers == sorted(set(numbers))
+
+
+async def test_since_a_number_that_was_never_given_is_from_now_on(stage: Stage) -> None:
+    hub = await stage.hub()
+    await stage.worker()
+    async with hub.device(JANE, f"?token={token(JANE)}&since=1000000") as jane:
+        await stage.publish(message())
+        assert (await jane.hears("new_message"))["event_id"] == 1
+
+
+async def test_a_live_event_that_was_lost_is_read_from_the_log_when_the_next_comes(stage: Stage) -> None:
+    hub = await stage.hub()
+    async with hub.device(JANE) as jane:
+        events = []
+        for number in range(3):
+            async with hub.app.state.database.transaction() as tx:
+                events.append(await live.append(tx, [Live(JANE, {"type": "test", "number": number})]))
+        hub.app.state.hub.deliver(events[0].entries)
+        hub.app.state.hub.deliver(events[2].entries)  # the second is lost
+        hub.app.state.hub.deliver(events[0].entries)  # the first is repeated
+        await jane.hears("test", number=2)
+        await jane.ping()
+        assert [m["event_id"] for m in jane.told] == [1, 2, 3, 3]
+
+
+async def test_a_hub_that_lost_the_broker_catches_up(stage: Stage) -> None:
+    hub = await stage.hub()
+    async with hub.device(JANE) as jane:
+        async with hub.app.state.database.transaction() as tx:
+            await live.append(tx, [Live(JANE, {"type": "test"})])
+        await hub.app.state.hub.catch_up()  # what every new session with the broker begins with
+        await jane.hears("test")
+
+
+async def test_numbers_of_one_person_have_no_holes_however_many_write_at_once(stage: Stage) -> None:
+    hub = await stage.hub()
+    database = hub.app.state.database
+
+    async def log(number: int) -> None:
+        async with database.transaction() as tx:
+            pair = [Live(JANE, {"type": "a"}), Live(JOHN, {"type": "b"})]
+            await live.append(tx, pair if number % 2 else pair[::-1])
+            if number % 5 == 0:
+                raise ZeroDivisionError  # a number that is rolled back is given again
+
+    results = await asyncio.gather(*(log(number) for number in range(50)), return_exceptions=True)
+
+    assert len([r for r in results if r is not None]) == 10
+    async with database.reading() as tx:
+        for user_id in (JANE, JOHN):
+            rows = await tx.rows("SELECT event_id FROM live_messages WHERE user_id = %(id)s ORDER BY event_id", id=user_id)
+            assert [row["event_id"] for row in rows] == list(range(1, 41))
+
+
+async def test_a_client_that_does_not_read_is_cut_off_without_harming_others(stage: Stage) -> None:
+    hub = await stage.hub()
+    big = json.dumps({"type": "test", "text": "x" * 10_000})
+    async with hub.device(JANE, max_queue=1) as deaf, hub.device(JANE) as jane, hub.device(JOHN) as john:
+        transport = deaf.connection.transport
+        transport.pause_reading()
+        reading = asyncio.create_task(_count(jane, 2000))
+        slowest = 0.0
+        for _ in range(20):
+            for _ in range(100):
+                hub.app.state.hub.tell(JANE, big)
+                await asyncio.sleep(0)
+            began = time.perf_counter()
+            await john.ping()
+            slowest = max(slowest, time.perf_counter() - began)
+        assert await reading == 2000
+        assert slowest < 1
+        assert [s.is_closed for s in hub.app.state.hub._sockets[JANE]].count(True) <= 1
+        await eventually(lambda: _alone(hub, JANE), 8)  # `protocol.GRACE` and a little
+        transport.resume_reading()
+
+
+async def test_whoever_comes_and_goes_is_told_to_those_they_write_with(stage: Stage) -> None:
+    one, two = await stage.hub(), await stage.hub()
+    await stage.worker()
+    async with one.device(JANE) as jane, one.device(EVE) as eve:
+        await stage.publish(message(JOHN, JANE))
+        await jane.hears("new_message")
+        async with two.device(JOHN):
+            await jane.hears("presence", user_id=JOHN, is_online=True)
+            await jane.send({"type": "presence"})
+            await jane.hears("presence", online=[JOHN])
+            async with one.device(JOHN) as john:
+                await john.ping()
+        await jane.hears("presence", user_id=JOHN, is_online=False)
+        await eve.ping()
+        assert "presence" not in eve.kinds()
+        assert len([m for m in jane.told if m["type"] == "presence" and "user_id" in m]) == 2
+
+
+async def test_presence_is_said_with_growing_versions(stage: Stage) -> None:
+    hub = await stage.hub()
+    for _ in range(2):
+        async with hub.device(JANE):
+            await eventually(lambda: _is_online(hub, True))
+        await eventually(lambda: _is_online(hub, False))
+
+    async with hub.app.state.database.reading() as tx:
+        bodies = [json.loads(bytes(row["body"])) for row in await tx.rows("SELECT body FROM outbox ORDER BY position")]
+    said = [(b["data"]["version"], b["data"]["is_online"]) for b in bodies if b["type"] == PresenceChanged.type]
+    assert said == [(1, True), (2, False), (3, True), (4, False)]
+
+
+async def test_the_people_of_a_hub_that_died_go_offline_and_come_back_if_it_was_only_slow(stage: Stage) -> None:
+    hub = await stage.hub()
+    async with hub.device(JANE):
+        await eventually(lambda: _is_online(hub, True))
+        hub.app.state.presence._beat_at = time.monotonic() + 1000  # its heart stands still
+        async with hub.app.state.database.transaction() as tx:
+            await tx.run("UPDATE hubs SET beat_at = now() - interval '1 minute'")
+        await presence.sweep(hub.app.state.database)
+        assert await _is_online(hub, False)
+
+        hub.app.state.presence._beat_at = 0.0  # and beats again
+        await eventually(lambda: _is_online(hub, True))
+
+
+async def test_messages_older_than_a_day_are_forgotten_and_leave_no_hole_that_anybody_waits_for(stage: Stage) -> None:
+    hub = await stage.hub()
+    database = hub.app.state.database
+    async with database.transaction() as tx:
+        await live.append(tx, [Live(JANE, {"type": "test", "number": n}) for n in range(3)])
+        await tx.run("UPDATE live_messages SET created_at = now() - interval '25 hours' WHERE event_id < 3")
+    await forget_live(Runtime(hub.app.state.settings, database))
+
+    async with hub.device(JANE, f"?token={token(JANE)}&since=0") as jane:
+        await jane.ping()
+        await jane.hears("test")
+        assert [m["number"] for m in jane.told if m["type"] == "test"] == [2]
+
+
+async def test_ten_thousand_random_frames_do_not_kill_the_hub(stage: Stage) -> None:
+    hub = await stage.hub()
+    dice = random.Random(7)
+    async with hub.device(JOHN) as john:
+        sent = 0
+        while sent < 10_000:
+            sent += await _rampage(hub, dice, 10_000 - sent)
+        await john.ping()
+    async with hub.device(JANE) as jane:
+        await jane.ping()
+
+
+async def _rampage(hub: Hub, dice: random.Random, most: int) -> int:
+    """Random frames on one connection until the hub has enough of it: JSON near the truth, JSON, text, bytes, raw garbage."""
+    kinds = ("ping", "pong", "typing", "presence", "auth", "error", "", "x" * 300)
+    values: tuple[Any, ...] = (None, True, -1, 0, 1, JOHN, 2**70, 1.5, "", "x", [], {}, [[[]]], "\u0000", "\ud83d\ude00")
+    with contextlib.suppress(websockets.ConnectionClosed, ConnectionError):
+        async with hub.device(JANE) as jane:
+            for number in range(most):
+                match dice.randrange(8):
+                    case 0 | 1 | 2:
+                        names = dice.sample(("recipient_id", "token", "is_typing", "since", "event_id"), 2)
+                        await jane.send({"type": dice.choice(kinds)} | {name: dice.choice(values) for name in names})
+                    case 3:
+                        await jane.send(dice.choice(values))
+                    case 4 | 5:
+                        await jane.connection.send("".join(chr(dice.randrange(1, 0xD7FF)) for _ in range(dice.randrange(200))))
+                    case 6:
+                        await jane.connection.send(dice.randbytes(dice.randrange(5000)))
+                    case _ if dice.random() < 0.05:
+                        jane.connection.transport.write(dice.randbytes(dice.randrange(1, 100)))
+                        return number + 1
+    return number + 1
+
+
+async def _count(device: Device, most: int) -> int:
+    while len(device.told) < most:
+        await device.next()
+    return len(device.told)
+
+
+async def _alone(hub: Hub, user_id: int) -> bool:
+    return len(hub.app.state.hub._sockets[user_id]) == 1
+
+
+async def _is_online(hub: Hub, expected: bool) -> bool:
+    async with hub.app.state.database.reading() as tx:
+        return await tx.value("SELECT is_online FROM presence WHERE user_id = 11") is expected
