@@ -1,17 +1,19 @@
 """Tutors and students as the bookings service hears of them, and clients that act for them."""
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from itertools import count
-from typing import Any
+from typing import Any, LiteralString
 
 import httpx
 
+from services.bookings import jobs
 from shared import auth
 from shared.events.auth import UserChanged, UserPurged, UserRegistered
 from shared.events.profiles import SubjectRef, TutorChanged, Window
+from shared.worker import Runtime
 from tests.harness import Harness
 
 MATH = SubjectRef(id=1, name="Mathematics")
@@ -139,3 +141,24 @@ def clock(service: Harness, at: datetime) -> Iterator[None]:
         yield
     finally:
         del service.app.dependency_overrides[auth._now]
+
+
+async def work(service: Harness, *jobs: Callable[[Runtime], Awaitable[None]]) -> None:
+    """Run jobs of the worker once, as a worker would."""
+    for job in jobs:
+        await job(Runtime(service.app.state.settings, service.database))
+
+
+async def rows(service: Harness, sql: LiteralString, **params: Any) -> list[dict[str, Any]]:
+    async with service.database.reading() as tx:
+        return await tx.rows(sql, **params)
+
+
+async def a_completed_lesson(service: Harness, tutor: Tutor, student: Student, days_ago: float = 2) -> dict[str, Any]:
+    """Asked for, agreed on and held in the past, and noticed by the worker."""
+    start = in_days(-days_ago)
+    with clock(service, start - timedelta(days=2)):
+        booking = await student.books(tutor, start)
+        await tutor.confirms(booking["id"])
+    await work(service, jobs.complete_lessons)
+    return booking

@@ -1,0 +1,276 @@
+"""The state machine, move by move, and against a model of its own."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from itertools import product
+
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from services.bookings.rules import lessons as rules
+from services.bookings.rules.lessons import Lesson
+from services.bookings.rules.states import MOVES, By, Move, NotYourMove, Status, WrongState, after
+from shared.errors import Refusal
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+TRANSITIONS = {
+    ("PENDING", "confirm", "tutor", "CONFIRMED"),
+    ("PENDING", "decline", "tutor", "DECLINED"),
+    ("PENDING", "cancel", "student", "CANCELLED"),
+    ("PENDING", "cancel", "tutor", "CANCELLED"),
+    ("PENDING", "cancel", "system", "CANCELLED"),
+    ("PENDING", "reschedule", "student", "PENDING"),
+    ("PENDING", "reschedule", "tutor", "PENDING"),
+    ("PENDING", "expire", "system", "EXPIRED"),
+    ("CONFIRMED", "cancel", "student", "CANCELLED"),
+    ("CONFIRMED", "cancel", "tutor", "CANCELLED"),
+    ("CONFIRMED", "cancel", "system", "CANCELLED"),
+    ("CONFIRMED", "reschedule", "student", "PENDING"),
+    ("CONFIRMED", "reschedule", "tutor", "CONFIRMED"),
+    ("CONFIRMED", "complete", "system", "COMPLETED"),
+    ("CONFIRMED", "mark_no_show_student", "tutor", "NO_SHOW_STUDENT"),
+    ("CONFIRMED", "mark_no_show_tutor", "admin", "NO_SHOW_TUTOR"),
+    ("CONFIRMED", "mark_no_show_tutor", "system", "NO_SHOW_TUTOR"),
+    ("COMPLETED", "mark_no_show_student", "tutor", "NO_SHOW_STUDENT"),
+    ("COMPLETED", "mark_no_show_tutor", "admin", "NO_SHOW_TUTOR"),
+    ("COMPLETED", "mark_no_show_tutor", "system", "NO_SHOW_TUTOR"),
+}
+
+
+@pytest.mark.parametrize(("status", "move", "by"), list(product(Status, Move, By)))
+def test_every_move_is_allowed_exactly_where_it_is_written(status: Status, move: Move, by: By) -> None:
+    allowed = {new for old, m, b, new in TRANSITIONS if (old, m, b) == (status, move, by)}
+
+    try:
+        found = {str(after(status, move, by))}
+    except (WrongState, NotYourMove):
+        found = set()
+
+    assert found == allowed
+
+
+def test_whose_move_it_is_not_is_told_apart_from_a_wrong_state() -> None:
+    with pytest.raises(NotYourMove):
+        after(Status.PENDING, Move.CONFIRM, By.STUDENT)
+    with pytest.raises(WrongState, match="CANCELLED"):
+        after(Status.CANCELLED, Move.CONFIRM, By.TUTOR)
+
+
+def test_nothing_leaves_a_final_state() -> None:
+    final = set(Status) - {Status.PENDING, Status.CONFIRMED, Status.COMPLETED}
+
+    assert not [key for key in MOVES if key[0] in final]
+
+
+def lesson(status: Status = Status.CONFIRMED, starts_in: timedelta = 48 * HOUR, **changes: object) -> Lesson:
+    start = NOW + starts_in
+    fields: dict[str, object] = {
+        "status": status,
+        "start_at": start,
+        "end_at": start + HOUR,
+        "respond_by": min(NOW + 24 * HOUR, start),
+        "remind_at": None,
+        "price": Decimal("45.00"),
+        "times_moved": 0,
+        "free_cancellation": False,
+    }
+    return Lesson(**fields | changes)  # type: ignore[arg-type]  # each test names fields that exist
+
+
+@pytest.mark.parametrize(
+    ("by", "starts_in", "free", "paid_back"),
+    [
+        (By.STUDENT, 24 * HOUR, False, True),
+        (By.STUDENT, 24 * HOUR - timedelta(seconds=1), False, False),
+        (By.STUDENT, timedelta(seconds=1), False, False),
+        (By.STUDENT, timedelta(seconds=1), True, True),
+        (By.TUTOR, timedelta(seconds=1), False, True),
+        (By.TUTOR, 48 * HOUR, False, True),
+    ],
+)
+def test_what_a_cancellation_pays_back(by: By, starts_in: timedelta, free: bool, paid_back: bool) -> None:
+    verdict = rules.moved(lesson(starts_in=starts_in, free_cancellation=free), Move.CANCEL, by, NOW)
+
+    assert (verdict.lesson.status, verdict.paid_back) == (Status.CANCELLED, paid_back)
+
+
+@pytest.mark.parametrize("by", [By.STUDENT, By.TUTOR])
+@pytest.mark.parametrize("starts_in", [timedelta(0), -timedelta(minutes=30)])
+def test_a_started_lesson_is_not_cancelled(by: By, starts_in: timedelta) -> None:
+    with pytest.raises(rules.LessonStarted):
+        rules.moved(lesson(starts_in=starts_in), Move.CANCEL, by, NOW)
+
+
+@pytest.mark.parametrize("move", [Move.CONFIRM, Move.DECLINE, Move.CANCEL])
+def test_a_request_is_over_at_its_deadline_even_before_the_worker_comes(move: Move) -> None:
+    late = lesson(Status.PENDING, respond_by=NOW)
+
+    with pytest.raises(WrongState, match="EXPIRED"):
+        rules.moved(late, move, By.TUTOR, NOW)
+
+
+def test_a_request_is_to_be_answered_within_a_day_or_before_it_starts() -> None:
+    assert rules.requested(NOW + 48 * HOUR, 60, Decimal(1), NOW).respond_by == NOW + 24 * HOUR
+    assert rules.requested(NOW + 2 * HOUR, 60, Decimal(1), NOW).respond_by == NOW + 2 * HOUR
+
+
+@pytest.mark.parametrize(
+    ("move", "by", "since_start", "allowed"),
+    [
+        (move, by, since_start, allowed)
+        for move, by in ((Move.MISS_STUDENT, By.TUTOR), (Move.MISS_TUTOR, By.ADMIN))
+        for since_start, allowed in (
+            (timedelta(minutes=9), False),
+            (timedelta(minutes=10), True),
+            (25 * HOUR, True),
+            (25 * HOUR + timedelta(seconds=1), False),
+        )
+    ],
+)
+def test_a_no_show_is_marked_from_ten_minutes_after_the_start_until_a_day_after_the_end(
+    move: Move, by: By, since_start: timedelta, allowed: bool
+) -> None:
+    held = lesson(Status.CONFIRMED if since_start < HOUR else Status.COMPLETED, -since_start)
+    if not allowed:
+        with pytest.raises(rules.OutsideNoShowWindow):
+            rules.moved(held, move, by, NOW)
+        return
+
+    verdict = rules.moved(held, move, by, NOW)
+
+    assert verdict.paid_back is (move is Move.MISS_TUTOR)
+
+
+@pytest.mark.parametrize(("move", "status"), [(Move.EXPIRE, Status.PENDING), (Move.COMPLETE, Status.CONFIRMED)])
+def test_time_moves_what_is_due(move: Move, status: Status) -> None:
+    over = lesson(status, -2 * HOUR, respond_by=NOW - 2 * HOUR)
+
+    assert rules.moved(over, move, By.SYSTEM, NOW).paid_back is (move is Move.EXPIRE)
+
+
+@pytest.mark.parametrize(
+    ("by", "before", "status", "free"),
+    [
+        (By.STUDENT, Status.PENDING, Status.PENDING, False),
+        (By.STUDENT, Status.CONFIRMED, Status.PENDING, False),
+        (By.TUTOR, Status.PENDING, Status.PENDING, True),
+        (By.TUTOR, Status.CONFIRMED, Status.CONFIRMED, True),
+    ],
+)
+def test_a_moved_lesson_is_as_long_as_before_and_who_moved_it_decides_the_rest(
+    by: By, before: Status, status: Status, free: bool
+) -> None:
+    moved = rules.rescheduled(lesson(before), NOW + 72 * HOUR, by, NOW).lesson
+
+    assert (moved.status, moved.free_cancellation) == (status, free)
+    assert (moved.start_at, moved.end_at, moved.times_moved) == (NOW + 72 * HOUR, NOW + 73 * HOUR, 1)
+    assert moved.price == Decimal("45.00")
+
+
+@pytest.mark.parametrize(
+    ("given", "start_at", "refusal"),
+    [
+        (lesson(starts_in=12 * HOUR - timedelta(seconds=1)), NOW + 72 * HOUR, rules.TooLateToReschedule),
+        (lesson(times_moved=3), NOW + 72 * HOUR, rules.TooManyReschedules),
+        (lesson(), NOW + 48 * HOUR, rules.SameTime),
+        (lesson(), NOW + timedelta(minutes=59), rules.InvalidStartTime),
+        (lesson(), NOW + timedelta(days=180, minutes=5), rules.InvalidStartTime),
+        (lesson(), NOW + 72 * HOUR + timedelta(minutes=1), rules.InvalidStartTime),
+        (lesson(Status.COMPLETED), NOW + 72 * HOUR, WrongState),
+    ],
+)
+def test_when_a_lesson_cannot_be_moved(given: Lesson, start_at: datetime, refusal: type[Refusal]) -> None:
+    with pytest.raises(refusal):
+        rules.rescheduled(given, start_at, By.STUDENT, NOW)
+
+
+@pytest.mark.parametrize(
+    ("left", "due", "hours"),
+    [
+        (timedelta(hours=30), timedelta(hours=24), None),
+        (timedelta(hours=24), timedelta(hours=1), 24),
+        (timedelta(hours=5), timedelta(hours=1), None),
+        (timedelta(hours=1), None, 1),
+        (timedelta(minutes=5), None, 1),
+        (timedelta(0), None, None),
+    ],
+)
+def test_reminders_are_due_a_day_and_an_hour_before(left: timedelta, due: timedelta | None, hours: int | None) -> None:
+    start = NOW + left
+
+    assert rules.next_reminder(start, NOW) == (start - due if due else None)
+    assert rules.reminder_now(start, NOW) == hours
+
+
+class Life(RuleBasedStateMachine):
+    """Anybody tries anything at any time; a model that only knows names and deadlines must agree with the rules."""
+
+    @initialize(starts_in=st.integers(12, 24 * 12 * 5))
+    def request(self, starts_in: int) -> None:
+        self.now = NOW
+        self.lesson = rules.requested(NOW + timedelta(minutes=5 * starts_in), 60, Decimal(10), NOW)
+        self.paid, self.model = Decimal(10), "PENDING"
+
+    @rule(minutes=st.integers(1, 60 * 30))
+    def wait(self, minutes: int) -> None:
+        self.now += timedelta(minutes=minutes)
+        if self.model == "PENDING" and self.now >= self.lesson.respond_by:
+            self.model = "EXPIRED"
+        if self.model == "CONFIRMED" and self.now >= self.lesson.end_at:
+            self.model = "COMPLETED"
+
+    @rule(move=st.sampled_from([m for m in Move if m not in (Move.REQUEST, Move.RESCHEDULE)]), by=st.sampled_from(By))
+    def move(self, move: Move, by: By) -> None:
+        if by is By.SYSTEM and not self.system_may(move):
+            return
+        before = self.lesson
+        try:
+            verdict = rules.moved(before, move, by, self.now)
+        except Refusal:
+            return
+        found = before.status if by is By.SYSTEM else self.model
+        assert (found, move, by, verdict.lesson.status) in TRANSITIONS
+        self.lesson, self.model = verdict.lesson, str(verdict.lesson.status)
+        if verdict.paid_back:
+            self.paid -= 10
+
+    def system_may(self, move: Move) -> bool:
+        """The worker asks first whether a move is due; the end of an account cancels only what is still to come."""
+        if move is Move.CANCEL:
+            return self.model in ("PENDING", "CONFIRMED") and self.now < self.lesson.start_at
+        return rules.is_due(self.lesson, move, self.now) if move in (Move.EXPIRE, Move.COMPLETE) else False
+
+    @rule(by=st.sampled_from([By.STUDENT, By.TUTOR]), later=st.integers(-500, 5000))
+    def reschedule(self, by: By, later: int) -> None:
+        try:
+            verdict = rules.rescheduled(self.lesson, self.lesson.start_at + timedelta(minutes=5 * later), by, self.now)
+        except Refusal:
+            return
+        assert (self.model, "reschedule", by, verdict.lesson.status) in TRANSITIONS
+        self.lesson, self.model = verdict.lesson, str(verdict.lesson.status)
+
+    @invariant()
+    def money_is_paid_back_at_most_once(self) -> None:
+        if hasattr(self, "paid"):
+            assert self.paid in (0, 10)
+
+    @invariant()
+    def the_status_that_counts_is_the_models(self) -> None:
+        if hasattr(self, "model"):
+            assert rules.status_at(self.lesson, self.now) == self.model
+
+    @invariant()
+    def who_never_had_a_lesson_by_no_fault_of_theirs_pays_nothing(self) -> None:
+        if hasattr(self, "lesson") and self.lesson.status in (Status.DECLINED, Status.EXPIRED, Status.NO_SHOW_TUTOR):
+            assert self.paid == 0
+
+    @invariant()
+    def a_lesson_keeps_its_length_and_is_moved_three_times_at_most(self) -> None:
+        if hasattr(self, "lesson"):
+            assert self.lesson.end_at - self.lesson.start_at == HOUR
+            assert self.lesson.times_moved <= 3
+
+
+TestLife = Life.TestCase
