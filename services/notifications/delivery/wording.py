@@ -65,7 +65,7 @@ class Wording:
         return mail
 
     def _values(self, letter: Letter) -> dict[str, Any]:
-        token = quote(str(letter.content.get("token") or ""))
+        token = quote(letter.content.get("token") or "", safe="")
         return {
             "subject": OWN.get(letter.kind) or letter.content["title"],
             "first_name": letter.content.get("first_name") or letter.first_name,

@@ -1,0 +1,109 @@
+"""Push and SMS: off until somebody adds a provider, and then a channel like the mail."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from services.notifications.delivery.channel import HandOver, Letter
+from services.notifications.delivery.channels import open_all, switch_on
+from services.notifications.delivery.queries import Claim
+from services.notifications.delivery.rules import LONGEST_PAUSE, Verdict, pause, verdict
+from services.notifications.delivery.sending import Sender
+from services.notifications.settings import NotificationsSettings
+from tests.harness import Harness, settings_of
+from tests.services.notifications.events import JANE, NOW, account, booking
+
+pushed: list[Letter] = []
+
+
+class Provider:
+    """What somebody would write to send push messages."""
+
+    async def send(self, letter: Letter, hand_over: HandOver) -> None:
+        await hand_over()
+        pushed.append(letter)
+
+    async def close(self) -> None:
+        return
+
+
+def provider(_settings: NotificationsSettings) -> Provider:
+    return Provider()
+
+
+def settings(service: Harness, **values: Any) -> NotificationsSettings:
+    same = {name: getattr(service.app.state.settings, name) for name in ("database_url", "redis_url", "amqp_url")}
+    found = settings_of(service.service, **same | values)
+    assert isinstance(found, NotificationsSettings)
+    return found
+
+
+async def test_without_a_provider_nothing_is_queued_for_push_or_sms(service: Harness) -> None:
+    assert set(open_all(settings(service))) == {"email"}
+    await service.deliver(account(JANE, sms_notifications=True), booking())
+
+    async with service.database.reading() as tx:
+        assert [row["channel"] for row in await tx.rows("SELECT channel FROM deliveries")] == ["email"]
+
+
+async def test_a_provider_gets_what_its_channel_is_for(service: Harness) -> None:
+    chosen = settings(service, push_provider=f"{__name__}:provider")
+    switch_on(chosen)
+    try:
+        await service.deliver(account(JANE), booking(), account(12, push_notifications=False), booking(by="admin"))
+    finally:
+        switch_on(settings(service))
+    await Sender("push", open_all(chosen)["push"], service.database).send_due()
+
+    assert [(letter.user_id, letter.content["title"]) for letter in pushed] == [(JANE, "Booking Confirmed")] * 2
+    async with service.database.reading() as tx:
+        found = await tx.rows("SELECT status, count(*) FROM deliveries WHERE channel = 'push' GROUP BY 1 ORDER BY 1")
+    assert [(row["status"], row["count"]) for row in found] == [("sent", 2), ("skipped", 1)]
+
+
+def claim(**fields: Any) -> Claim:
+    given: dict[str, Any] = {
+        "id": 1,
+        "event_id": uuid4(),
+        "user_id": JANE,
+        "kind": "booking_confirmed",
+        "content": {},
+        "attempts": 1,
+        "not_after": NOW + timedelta(days=1),
+        "created_at": NOW,
+        "given_address": None,
+        "is_known": True,
+        "address": "jane@example.com",
+        "first_name": "Jane",
+        "timezone": "UTC",
+        "is_active": True,
+        "is_purged": False,
+        "is_wanted": True,
+    }
+    return Claim(**given | fields)
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({}, Verdict.SEND),
+        ({"is_wanted": False}, Verdict.SKIPPED),
+        ({"is_active": False}, Verdict.SKIPPED),
+        ({"is_active": False, "kind": "account_deactivated"}, Verdict.SEND),
+        ({"is_wanted": False, "kind": "account_deactivated"}, Verdict.SKIPPED),
+        ({"is_wanted": False, "is_active": False, "is_known": False, "kind": "reset_password"}, Verdict.SEND),
+        ({"is_purged": True, "kind": "reset_password"}, Verdict.SKIPPED),
+        ({"is_known": False}, Verdict.WAIT),
+        ({"not_after": NOW}, Verdict.EXPIRED),
+        ({"not_after": NOW, "is_known": False}, Verdict.EXPIRED),
+    ],
+)
+def test_a_letter_is_sent_when_it_is_wanted_and_no_old_news(fields: dict[str, Any], expected: Verdict) -> None:
+    assert verdict(claim(**fields), NOW) is expected
+
+
+def test_pauses_double_up_to_a_limit() -> None:
+    assert [pause(n).total_seconds() for n in (1, 2, 3, 4)] == [2, 4, 8, 16]
+    assert pause(10_000) == LONGEST_PAUSE
