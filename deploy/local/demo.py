@@ -74,8 +74,9 @@ async def main() -> None:
     async with httpx.AsyncClient(timeout=30, trust_env=False) as client:
         admin = await Person(client, os.environ["EDUSTREAM_ADMIN_EMAIL"]).sign_in(os.environ["EDUSTREAM_ADMIN_PASSWORD"])
         subjects = {s["name"]: s["id"] for s in await admin.ask("GET", "/api/subjects")}
-        tutors = [await make_tutor(client, admin, subjects, number) for number in range(len(TUTORS))]
-        students = [await make_student(client, number) for number in range(len(STUDENTS))]
+        tutors = [await make_tutor(client, admin, subjects, 0)]  # first, so that the demo account leads the list
+        tutors += await asyncio.gather(*(make_tutor(client, admin, subjects, number) for number in range(1, len(TUTORS))))
+        students = await asyncio.gather(*(make_student(client, number) for number in range(len(STUDENTS))))
         await applicant(client, subjects)
         await lessons(tutors, students)
 

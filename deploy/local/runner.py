@@ -1,8 +1,6 @@
 """`make run`: everything from bare data directory to a healthy suite, kept alive until Ctrl-C."""
 
 import asyncio
-import importlib.util
-import os
 import signal
 import sys
 import time
@@ -11,7 +9,7 @@ from deploy.local import development
 from deploy.local.databases import DatabaseUrls
 from deploy.local.logs import Terminal
 from deploy.local.migrations import migrate
-from deploy.local.processes import MACHINE
+from deploy.local.processes import GATEWAY, environment
 from deploy.local.servers import Instance
 from deploy.local.servers.server import Record, Server
 from deploy.local.settings import GATEWAY_PORT, ROOT
@@ -76,15 +74,14 @@ class Runner:
         return await asyncio.to_thread(development.prepare_databases, self.instance)
 
     async def _demo(self, suite: Suite) -> None:
-        """Demo data, once per data directory, through the front door."""
+        """Demo data, once per data directory."""
         done = self.instance.directory / "demo.done"
-        if done.exists() or importlib.util.find_spec(DEMO) is None:
+        if done.exists() or self.instance.settings.get("EDUSTREAM_DEMO") == "off":
             return
         self.terminal.tell("run", "adding demo data")
         admin = {name: suite.deployment.given[name] for name in development.ADMIN}
-        machine = {name: os.environ[name] for name in MACHINE if name in os.environ}
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", DEMO), cwd=ROOT, env={**machine, **admin, "EDUSTREAM_URL": suite.gateway_url}
+            *(sys.executable, "-m", DEMO), cwd=ROOT, env=environment(suite.deployment, GATEWAY) | admin
         )
         if await process.wait() == 0:
             done.touch()
