@@ -47,13 +47,9 @@ class DeadLetters:
             yield cls(await connection.channel(publisher_confirms=True))
 
     async def count(self, service: str) -> int:
-        """How many there are; 0 for a service that never started."""
-        try:
-            queue = await self._channel.get_queue(f"edustream.{service}.dead", ensure=True)
-        except ChannelNotFoundEntity:  # which also closed the channel
-            await self._channel.reopen()
-            return 0
-        return queue.declaration_result.message_count or 0
+        """How many there are (as the broker counts, which may be a moment late); 0 for a service that never started."""
+        queue = await self._queue(service)
+        return (queue.declaration_result.message_count or 0) if queue else 0
 
     async def show(self, service: str, limit: int = 20) -> list[Letter]:
         """The oldest, which stay where they are."""
@@ -92,17 +88,18 @@ class DeadLetters:
         return await self._each(service, forget)
 
     async def _each(self, service: str, settle: Callable[[AbstractIncomingMessage], Awaitable[bool]], limit: int = MOST) -> int:
-        """Take the letters that are there now; those that `settle` is done with go, the others return to their place."""
-        if not (there := await self.count(service)):
+        """Take the letters; those that `settle` is done with go, the others return to their place."""
+        if (queue := await self._queue(service)) is None:
             return 0
-        queue = await self._channel.get_queue(f"edustream.{service}.dead")
         kept: list[AbstractIncomingMessage] = []
+        seen: set[str | None] = set()
         done = 0
         try:
-            for _ in range(min(limit, there)):
-                if (message := await _next(queue)) is None:
-                    break
+            while len(seen) < limit and (message := await queue.get(fail=False, timeout=5)):
                 kept.append(message)
+                if message.message_id in seen:  # given back, refused and here again
+                    break
+                seen.add(message.message_id)
                 if await settle(message):
                     await kept.pop().ack()
                     done += 1
@@ -111,6 +108,9 @@ class DeadLetters:
                 await message.nack(requeue=True)  # not reject: looking must not count as a failed delivery
         return done
 
-
-async def _next(queue: AbstractQueue) -> AbstractIncomingMessage | None:
-    return await queue.get(fail=False, timeout=5)
+    async def _queue(self, service: str) -> AbstractQueue | None:
+        try:
+            return await self._channel.get_queue(f"edustream.{service}.dead", ensure=True)
+        except ChannelNotFoundEntity:  # which also closed the channel
+            await self._channel.reopen()
+            return None

@@ -34,9 +34,11 @@ async def replay(amqp_url: str, subscriptions: Subscriptions, database: Database
         gate = asyncio.Semaphore(AT_ONCE)
 
         async def again(body: bytes) -> None:
-            async with gate:
+            try:
                 if outcome := await _again(subscriptions, database, body):
                     done[outcome] += 1
+            finally:
+                gate.release()
 
         async with (
             asyncio.TaskGroup() as tasks,
@@ -46,8 +48,8 @@ async def replay(amqp_url: str, subscriptions: Subscriptions, database: Database
                 await message.ack()
                 if message.message_id == end:
                     break
-                async with gate:  # no faster than they are handled
-                    tasks.create_task(again(message.body))
+                await gate.acquire()  # read no faster than is handled
+                tasks.create_task(again(message.body))
     return done
 
 

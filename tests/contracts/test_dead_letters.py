@@ -1,0 +1,120 @@
+"""What a service refused for ever waits in its dead letters until somebody looks, gives it back, or drops it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from uuid import UUID, uuid4
+
+import aio_pika
+import pytest
+
+from shared import broker, cli
+from shared.broker import Broker
+from shared.db import Database, Tx
+from shared.dead_letters import DeadLetters
+from shared.errors import Conflict
+from shared.events.auth import AuthAudited
+from shared.inbox import Consumer, Subscriptions
+from tests.servers import Databases
+from tests.waiting import eventually
+
+
+class Refuser:
+    """A consumer that refuses everything until it is cured."""
+
+    def __init__(self, service: str) -> None:
+        self.subscriptions = Subscriptions(service)
+        self.subscriptions.on(AuthAudited)(self.hear)
+        self.cured = False
+        self.heard: list[UUID] = []
+
+    async def hear(self, tx: Tx, event: AuthAudited) -> None:
+        if not self.cured:
+            raise Conflict
+        self.heard.append(event.event_id)
+
+
+@pytest.fixture
+async def refuser(databases: Databases, amqp_url: str) -> AsyncIterator[Refuser]:
+    refuser = Refuser(f"refuser{uuid4().hex[:6]}")
+    database = Database(databases["reporting"], 4)
+    await database.open()
+    work = asyncio.ensure_future(Consumer(refuser.subscriptions, database, Broker(amqp_url, "test")).run())
+    yield refuser
+    work.cancel()
+    with suppress(asyncio.CancelledError):
+        await work
+    await database.close()
+    async with await aio_pika.connect(amqp_url) as connection, connection.channel() as channel:
+        for name in (f"edustream.{refuser.subscriptions.service}", f"edustream.{refuser.subscriptions.service}.dead"):
+            await channel.queue_delete(name)
+
+
+async def dead(refuser: Refuser, amqp_url: str, count: int) -> list[UUID]:
+    """Have this many events refused; their ids."""
+    events = [AuthAudited(action=f"act{n}", actor_id=n) for n in range(count)]
+    async with await aio_pika.connect(amqp_url) as connection, connection.channel() as channel:
+        queue = await broker.declare_inbox(channel, refuser.subscriptions.service, refuser.subscriptions.bindings)
+        for event in events:
+            message = aio_pika.Message(event.to_json(), message_id=str(event.event_id))
+            await channel.default_exchange.publish(message, queue.name)
+    async with DeadLetters.at(amqp_url) as letters:
+
+        async def all_dead() -> bool:
+            return await letters.count(refuser.subscriptions.service) == count
+
+        await eventually(all_dead)
+    return [event.event_id for event in events]
+
+
+async def test_dead_letters_are_shown_and_stay_where_they_are(refuser: Refuser, amqp_url: str) -> None:
+    ids = await dead(refuser, amqp_url, 3)
+
+    async with DeadLetters.at(amqp_url) as letters:
+        for _ in range(2):
+            shown = await letters.show(refuser.subscriptions.service)
+            assert {UUID(letter.id) for letter in shown} == set(ids)
+            assert {(letter.type, letter.reason) for letter in shown} == {("auth.audit.recorded.v1", "rejected")}
+        assert len(await letters.show(refuser.subscriptions.service, limit=2)) == 2
+
+
+async def test_a_replayed_letter_is_handled_and_gone(refuser: Refuser, amqp_url: str) -> None:
+    ids = await dead(refuser, amqp_url, 3)
+    refuser.cured = True
+
+    async with DeadLetters.at(amqp_url) as letters:
+        assert await letters.replay(refuser.subscriptions.service, str(ids[1])) == 1
+        await eventually(lambda: _is(refuser.heard, [ids[1]]))
+        assert await letters.replay(refuser.subscriptions.service) == 2
+        await eventually(lambda: _is(sorted(refuser.heard), sorted(ids)))
+        assert await letters.count(refuser.subscriptions.service) == 0
+
+
+async def test_a_dropped_letter_is_gone_and_the_others_stay(refuser: Refuser, amqp_url: str) -> None:
+    ids = await dead(refuser, amqp_url, 2)
+
+    async with DeadLetters.at(amqp_url) as letters:
+        assert await letters.drop(refuser.subscriptions.service, str(ids[0])) == 1
+        assert [UUID(letter.id) for letter in await letters.show(refuser.subscriptions.service)] == [ids[1]]
+
+
+async def test_a_service_that_never_ran_has_none(amqp_url: str) -> None:
+    async with DeadLetters.at(amqp_url) as letters:
+        assert await letters.count("nobody") == 0
+        assert await letters.show("nobody") == []
+        assert await letters.replay("nobody") == 0
+
+
+def test_the_command_lists_every_service(
+    amqp_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("AMQP_URL", amqp_url)
+
+    assert cli.main(["dead", "list"]) == 0
+    assert cli.main(["dead", "show", "reporting"]) == 0
+
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == cli.services()
+
+
+async def _is(found: list[UUID], expected: list[UUID]) -> bool:
+    return found == expected
