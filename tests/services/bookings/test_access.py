@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.harness import Harness
@@ -53,6 +54,7 @@ class Scene:
     tutor: Tutor
     student: Student
     ids: dict[str, int]
+    people: dict[str, httpx.AsyncClient]
 
     @classmethod
     async def of(cls, service: Harness) -> "Scene":
@@ -69,6 +71,14 @@ class Scene:
             "review": review.json()["id"],
             "booking": (await scene.student.books(scene.tutor, in_days(5)))["id"],
         }
+        scene.people = {
+            "nobody": service.client(),
+            "student": scene.student.client,
+            "tutor": scene.tutor.client,
+            "other student": (await a_student(service)).client,
+            "other tutor": (await a_tutor(service)).client,
+            "admin": service.person(next_id(), "admin"),
+        }
         return scene
 
     def fill(self, value: Any) -> Any:
@@ -80,24 +90,18 @@ class Scene:
         return int(filled) if filled.isdigit() else filled
 
 
-@pytest.mark.parametrize("who", EVERYBODY)
 @pytest.mark.parametrize(("method", "path", "body", "statuses"), MATRIX, ids=[f"{m} {p}" for m, p, *_ in MATRIX])
 async def test_everybody_is_answered_as_the_matrix_says(
-    service: Harness, method: str, path: str, body: Any, statuses: tuple[int, ...], who: str
+    service: Harness, method: str, path: str, body: Any, statuses: tuple[int, ...]
 ) -> None:
-    scene = await Scene.of(service)
-    clients = {
-        "nobody": service.client(),
-        "student": scene.student.client,
-        "tutor": scene.tutor.client,
-        "other student": (await a_student(service)).client,
-        "other tutor": (await a_tutor(service)).client,
-        "admin": service.person(next_id(), "admin"),
-    }
+    scene, answers = await Scene.of(service), []
+    for who, status in zip(EVERYBODY, statuses, strict=True):
+        answer = await scene.people[who].request(method, scene.fill(path), json=scene.fill(body))
+        answers.append(answer.status_code)
+        if status < 300 and method != "GET":
+            scene = await Scene.of(service)  # the next one finds everything as this one did
 
-    answer = await clients[who].request(method, scene.fill(path), json=scene.fill(body))
-
-    assert answer.status_code == statuses[EVERYBODY.index(who)], answer.text
+    assert tuple(answers) == statuses
 
 
 @pytest.mark.parametrize("role", ["tutor", "admin"])

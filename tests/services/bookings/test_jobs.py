@@ -1,0 +1,119 @@
+"""What time does: requests expire, lessons complete, reminders are said, payments settle; each once, also after a long stop."""
+
+from datetime import UTC, datetime, timedelta
+
+from services.bookings import jobs
+from services.bookings.actions import timed
+from shared.worker import Runtime
+from tests.harness import Harness
+from tests.services.bookings.people import a_completed_lesson, a_student, a_tutor, clock, in_days, rows, work
+
+ALL = (jobs.expire_requests, jobs.complete_lessons, jobs.remind, jobs.expire_purchases, jobs.settle_payments)
+
+
+async def test_an_unanswered_request_expires_with_everything_paid_back(service: Harness) -> None:
+    tutor, student = await a_tutor(service), await a_student(service)
+    with clock(service, datetime.now(UTC) - timedelta(hours=24)):
+        booking = await student.books(tutor, in_days(3))
+
+    await work(service, jobs.expire_requests)
+
+    detail = (await student.client.get(f"/api/bookings/{booking['id']}")).json()
+    assert (detail["status"], detail["refund_amount"]) == ("EXPIRED", 45.0)
+    (event,) = await service.outbox("bookings.booking.expired.v1")
+    assert (event["data"]["by"], event["data"]["version"]) == ("system", 2)
+    await student.books(tutor, in_days(3))
+
+
+async def test_a_request_that_can_still_be_answered_stays(service: Harness) -> None:
+    tutor, student = await a_tutor(service), await a_student(service)
+    with clock(service, datetime.now(UTC) - timedelta(hours=23)):
+        booking = await student.books(tutor, in_days(3))
+
+    await work(service, *ALL)
+
+    assert (await student.client.get(f"/api/bookings/{booking['id']}")).json()["status"] == "PENDING"
+
+
+async def test_a_lesson_is_completed_at_its_end_and_charged(service: Harness) -> None:
+    tutor, student = await a_tutor(service), await a_student(service)
+
+    booking = await a_completed_lesson(service, tutor, student)
+
+    await work(service, *ALL)
+    detail = (await student.client.get(f"/api/bookings/{booking['id']}")).json()
+    assert (detail["status"], detail["refund_amount"], detail["join_url"]) == ("COMPLETED", 0.0, None)
+    assert len(await service.outbox("bookings.booking.completed.v1")) == 1
+
+
+async def test_everything_overdue_is_caught_up_in_batches(service: Harness) -> None:
+    tutor, student = await a_tutor(service), await a_student(service)
+    with clock(service, in_days(-60)):
+        for n in range(8):
+            await tutor.confirms((await student.books(tutor, in_days(-50 + n)))["id"])
+
+    await jobs.drain(_runtime(service), timed.complete_lessons, batch=3)
+
+    assert len(await service.outbox("bookings.booking.completed.v1")) == 8
+
+
+async def test_reminders_are_said_a_day_and_an_hour_before_each_once(service: Harness) -> None:
+    tutor, student = await a_tutor(service), await a_student(service)
+    booking = await student.books(tutor, in_days(3))
+    await tutor.confirms(booking["id"])
+    said = []
+
+    for hours_before in (25, 24, 23.9, 2, 1, 0.9, -0.5):
+        now = in_days(3) - timedelta(hours=hours_before)
+        async with service.database.transaction() as tx:
+            await timed.remind(tx, 10, now)
+        said.append([e["data"]["hours"] for e in await service.outbox("bookings.booking.reminded.v1")])
+
+    assert said == [[], [24], [24], [24], [24, 1], [24, 1], [24, 1]]
+
+
+async def test_a_reminder_that_comes_too_late_is_left_out(service: Harness) -> None:
+    tutor, student = await a_tutor(service), await a_student(service)
+    booking = await student.books(tutor, in_days(3))
+    await tutor.confirms(booking["id"])
+
+    async with service.database.transaction() as tx:
+        await timed.remind(tx, 10, in_days(3) + timedelta(minutes=1))
+
+    assert await service.outbox("bookings.booking.reminded.v1") == []
+    assert await rows(service, "SELECT remind_at FROM bookings") == [{"remind_at": None}]
+
+
+async def test_nobody_is_reminded_of_a_cancelled_or_unconfirmed_lesson(service: Harness) -> None:
+    tutor, student = await a_tutor(service), await a_student(service)
+    await student.books(tutor, in_days(3))
+    cancelled = await student.books(tutor, in_days(4))
+    await tutor.confirms(cancelled["id"])
+    await student.client.post(f"/api/bookings/{cancelled['id']}/cancel")
+
+    assert await rows(service, "SELECT id FROM bookings WHERE remind_at IS NOT NULL") == []
+
+
+async def test_a_moved_lesson_is_reminded_of_at_its_new_time(service: Harness) -> None:
+    tutor, student = await a_tutor(service), await a_student(service)
+    booking = await student.books(tutor, in_days(3))
+    await tutor.confirms(booking["id"])
+    await tutor.client.post(f"/api/bookings/{booking['id']}/reschedule", json={"new_start_time": in_days(6).isoformat()})
+
+    assert await rows(service, "SELECT remind_at FROM bookings") == [{"remind_at": in_days(5)}]
+
+
+async def test_every_charge_and_refund_is_settled_once_and_told(service: Harness) -> None:
+    tutor, student = await a_tutor(service), await a_student(service)
+    booking = await student.books(tutor, in_days(3))
+    await student.client.post(f"/api/bookings/{booking['id']}/cancel")
+
+    await work(service, jobs.settle_payments, jobs.settle_payments)
+
+    told = [(e["data"]["kind"], e["data"]["amount"]) for e in await service.outbox("bookings.payment.recorded.v1")]
+    assert told == [("charge", "45.00"), ("refund", "45.00")]
+    assert await rows(service, "SELECT count(*) AS n FROM ledger WHERE settled_at IS NULL") == [{"n": 0}]
+
+
+def _runtime(service: Harness) -> Runtime:
+    return Runtime(service.app.state.settings, service.database)
