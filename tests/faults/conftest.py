@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,11 +63,17 @@ async def launched(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[La
         )
     try:
         launched = Launched(f"http://127.0.0.1:{port}", data)
-        await eventually(launched.is_healthy, START_SECONDS)
+
+        async def started() -> bool:
+            assert process.returncode is None, (data / "launcher.log").read_text()[-3000:]
+            return await launched.is_healthy()
+
+        await eventually(started, START_SECONDS)
         yield launched
         await close_clients()
     finally:
-        process.send_signal(signal.SIGINT)
+        with suppress(ProcessLookupError):
+            process.send_signal(signal.SIGINT)
         await asyncio.wait_for(process.wait(), 60)
 
 
