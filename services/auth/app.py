@@ -13,10 +13,11 @@ from services.auth.jobs import JOBS
 from services.auth.keyring import Keyring
 from services.auth.passwords import Passwords
 from services.auth.routes import routers
+from services.auth.routes.internal import snapshots
 from services.auth.settings import AuthSettings
-from services.auth.threads import Threads
 from shared.service import Service
 from shared.storage import Storage
+from shared.threads import Threads
 from shared.tokens import TokenVerifier
 
 
@@ -27,6 +28,7 @@ async def setup(app: FastAPI) -> AsyncIterator[None]:
     app.state.passwords = Passwords(settings.hashing_threads)
     app.state.drawing = Threads("pillow", settings.drawing_threads, waiting=50)
     app.state.storage = Storage(settings.objects_url, "avatars")
+    snapshots.avatars = settings.avatars_url
     revocation_set.open(settings.redis_url)
 
     async def own_keys() -> dict[str, Any]:

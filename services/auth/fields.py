@@ -44,7 +44,7 @@ def normal_phone(value: str) -> str:
     written = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
     if not 8 <= len(written) <= 16:
         raise ValueError("must have 7 to 15 digits")
-    return written
+    return written if written == value else normal_phone(written)  # a trunk prefix was dropped: is there another?
 
 
 def _known_currency(code: str) -> str:

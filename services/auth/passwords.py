@@ -3,7 +3,7 @@
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 
-from services.auth.threads import Threads
+from shared.threads import Threads
 
 WAITING = 500  # logins and registrations that may queue
 # The first parameters of OWASP's Password Storage Cheat Sheet. With a parallelism of one, so many threads are so many cores.

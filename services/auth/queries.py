@@ -89,6 +89,7 @@ VALUES (%(email)s, %(password_hash)s, %(role)s, %(first_name)s, %(last_name)s, %
 RETURNING {COLUMNS}
 """
 BY_ID = f"SELECT {COLUMNS} FROM accounts WHERE id = %(id)s::bigint"
+BY_IDS = f"SELECT {COLUMNS} FROM accounts WHERE id = ANY(%(ids)s::bigint[]) ORDER BY id"
 BY_EMAIL = f"SELECT {COLUMNS} FROM accounts WHERE email = %(email)s::citext"
 LOCKED = f"{BY_ID} FOR NO KEY UPDATE"
 ANY_ADMIN = "SELECT EXISTS (SELECT FROM accounts WHERE role = 'admin' AND is_active)"

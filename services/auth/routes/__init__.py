@@ -11,4 +11,5 @@ routers = (
     admin.router,
     audit.router,
     internal.router,
+    internal.comparison,
 )

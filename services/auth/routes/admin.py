@@ -6,13 +6,13 @@ from fastapi import APIRouter, Query, Request
 
 from services.auth.actions import administration, avatars
 from services.auth.routes.dependencies import Base, Drawing, Files, Settings
-from services.auth.routes.uploads import PICTURE_BODY, stored_picture
 from services.auth.views import AdminUpdateRequest, UploadedAvatarView, UsersView, UserView
 from shared.auth import Admin, Now
 from shared.db import Reading, Transaction
 from shared.paging import Paging100
 from shared.tokens import Role
 from shared.types import Id, SearchTerm
+from shared.uploads import PICTURE_BODY, drawn_picture
 
 router = APIRouter(prefix="/api/admin/users", tags=["Admin Panel"])
 
@@ -66,7 +66,7 @@ async def update_user_avatar(
     now: Now,
 ) -> UploadedAvatarView:
     """Give somebody another picture."""
-    name = await stored_picture(request, base, drawing, files)
+    name = await avatars.store(base, files, await drawn_picture(request, drawing))
     async with base.transaction() as tx:
         await administration.lock_administrators(tx, actor)
         account = await administration.lock(tx, user_id)

@@ -9,10 +9,10 @@ from services.auth.actions.sessions import Session
 from services.auth.keyring import Keyring
 from services.auth.passwords import Passwords
 from services.auth.settings import AuthSettings
-from services.auth.threads import Threads
 from services.auth.views import SignedInUser, TokenView
 from shared.db import Database
 from shared.storage import Storage
+from shared.threads import Threads
 
 
 async def _settings(request: Request) -> AuthSettings:

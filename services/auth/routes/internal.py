@@ -4,12 +4,15 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from services.auth.actions.accounts import change, public_state
-from services.auth.queries import BY_ID, LOCKED, Account
+from services.auth.queries import BY_ID, BY_IDS, LOCKED, Account
 from services.auth.routes.dependencies import Settings
-from shared.db import Reading, Transaction
+from shared import integrity
+from shared.db import Reading, Transaction, Tx
 from shared.errors import NotFound
 from shared.events.auth import UserSnapshot
+from shared.integrity import Owned
 from shared.neighbours import Internal
+from shared.outbox import publish
 from shared.types import Id, TimeZone
 
 router = APIRouter(prefix="/internal", dependencies=[Internal], include_in_schema=False)
@@ -36,3 +39,21 @@ async def put_timezone(user_id: Id, body: TimeZoneRequest, tx: Transaction, sett
         raise NotFound
     changed = await change(tx, account, settings.avatars_url, {"timezone": body.timezone})
     return UserSnapshot(**public_state(changed, settings.avatars_url))
+
+
+class Snapshots:
+    """Says the state of accounts again where a replica differs. `avatars` is set when the process starts."""
+
+    avatars = ""
+
+    async def resend(self, tx: Tx, ids: list[int]) -> None:
+        accounts = await tx.all(Account, BY_IDS, ids=ids)
+        await publish(tx, *(UserSnapshot(**public_state(account, self.avatars)) for account in accounts))
+
+
+snapshots = Snapshots()
+FIELDS = ("email", "role", "first_name", "last_name", "currency", "timezone", "is_active", "is_verified")
+PREFERENCES = ("email_notifications", "push_notifications", "sms_notifications")
+comparison = integrity.router(
+    owned=[Owned("user", "accounts", snapshots.resend, fields={name: name for name in FIELDS + PREFERENCES})]
+)

@@ -5,7 +5,6 @@ from fastapi import APIRouter, Request
 from services.auth.actions import accounts, avatars
 from services.auth.fields import CURRENCIES
 from services.auth.routes.dependencies import Base, Drawing, Files, Settings
-from services.auth.routes.uploads import PICTURE_BODY, stored_picture
 from services.auth.views import (
     AvatarView,
     CurrencyRequest,
@@ -18,6 +17,7 @@ from services.auth.views import (
 )
 from shared.auth import Actor, Now
 from shared.db import Reading, Transaction
+from shared.uploads import PICTURE_BODY, drawn_picture
 
 router = APIRouter(prefix="/api/users", tags=["User Management"])
 
@@ -27,7 +27,7 @@ async def upload_avatar(
     request: Request, actor: Actor, base: Base, drawing: Drawing, files: Files, settings: Settings, now: Now
 ) -> UploadedAvatarView:
     """Upload a picture: JPEG, PNG, GIF or WebP, up to 5 MiB."""
-    name = await stored_picture(request, base, drawing, files)
+    name = await avatars.store(base, files, await drawn_picture(request, drawing))
     async with base.transaction() as tx:
         account = await avatars.put(tx, await accounts.me_locked(tx, actor), name, settings.avatars_url)
     return UploadedAvatarView(avatar_url=f"{settings.avatars_url}/{account.avatar_name}", uploaded_at=now)

@@ -7,8 +7,8 @@ import pytest
 
 from services.auth.jobs import delete_stale_files
 from shared.worker import Runtime
+from tests import images
 from tests.harness import Harness
-from tests.services.auth import images
 from tests.services.auth.people import account, administrator, audited, state
 
 

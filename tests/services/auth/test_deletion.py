@@ -2,8 +2,8 @@
 
 import pytest
 
+from tests import images
 from tests.harness import Harness
-from tests.services.auth import images
 from tests.services.auth.people import account, administrator, audited, login, refreshed, signed_in, state
 
 
@@ -169,7 +169,8 @@ async def test_a_purge_goes_on_batch_after_batch(service: Harness) -> None:
     async with service.database.transaction() as tx:
         await tx.run(
             """INSERT INTO accounts (email, password_hash, role, first_name, last_name, is_active, deleted_at)
-            SELECT n || '@example.com', '', 'student', 'a', 'b', false, now() - interval '1 year' FROM generate_series(1, 450) n"""
+            SELECT n || '@example.com', '', 'student', 'a', 'b', false, now() - interval '1 year'
+            FROM generate_series(1, 450) n"""
         )
 
     assert (await admin.post("/api/audit/purge-old-deletes")).json()["purged"] == 450

@@ -143,14 +143,3 @@ async def test_the_last_administrator_cannot_delete_themselves(service: Harness)
     assert (refused.status_code, refused.json()["code"]) == (409, "last_admin")
     assert done.status_code == 204
     assert not (await state(service, user_id)).is_active
-
-
-async def test_the_internal_snapshot_is_for_services_only(service: Harness) -> None:
-    user_id = await account(service)
-
-    answer = await service.internal().get(f"/internal/users/{user_id}")
-
-    assert (answer.status_code, answer.json()["email"]) == (200, "john@example.com")
-    assert (await service.internal().get("/internal/users/987654321")).status_code == 404
-    assert (await service.person(user_id, "admin").get(f"/internal/users/{user_id}")).status_code == 404
-    assert (await service.client().get(f"/internal/users/{user_id}")).status_code == 404

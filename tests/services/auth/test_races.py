@@ -121,7 +121,8 @@ async def test_two_purges_at_once_purge_each_account_once(service: Harness) -> N
     async with service.database.transaction() as tx:
         await tx.run(
             """INSERT INTO accounts (email, password_hash, role, first_name, last_name, is_active, deleted_at)
-            SELECT n || '@example.com', '', 'student', 'a', 'b', false, now() - interval '1 year' FROM generate_series(1, 250) n"""
+            SELECT n || '@example.com', '', 'student', 'a', 'b', false, now() - interval '1 year'
+            FROM generate_series(1, 250) n"""
         )
 
     answers = await asyncio.gather(*(admin.post("/api/audit/purge-old-deletes") for _ in range(3)))

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.auth.pictures import LyingPicture, NotAPicture, NotAPictureType, TooManyPixels, claimed_formats, reencode
 from shared.errors import Refusal
-from tests.services.auth import images
+from shared.pictures import LyingPicture, NotAPicture, NotAPictureType, TooManyPixels, claimed_formats, reencode
+from tests import images
 
 
 @pytest.mark.parametrize(
@@ -139,10 +139,13 @@ def test_a_lying_extension_is_400() -> None:
 def test_damaged_pictures_are_read_or_refused_but_never_fail(noise: bytes, at: int, format_: str) -> None:
     whole = images.picture(format_, (16, 16))
     damaged = whole[:at] + noise + whole[at + len(noise) :]
+    statuses = []
     try:
         images.read(reencode(damaged, set()))
     except Refusal as refusal:
-        assert refusal.status == 400
+        statuses.append(refusal.status)
+
+    assert set(statuses) <= {400}
 
 
 def _half_clear() -> bytes:

@@ -1,0 +1,262 @@
+"""The outbox: events leave if, and only if, their transaction commits, whatever breaks on the way."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import psycopg
+import pytest
+from aio_pika.abc import AbstractChannel, AbstractQueue
+
+from shared import broker, outbox
+from shared.broker import Broker
+from shared.db import Database
+from shared.events.base import Event
+from shared.events.messaging import MessageEdited, MessageSent
+from shared.outbox import Relay, publish
+from tests.shared.running import beside
+from tests.shared.wire import Wire
+from tests.waiting import eventually
+
+WITHIN = 15.0
+
+
+def sent(number: int) -> MessageSent:
+    return MessageSent(message_id=number, sender_id=1, recipient_id=2)
+
+
+class Listener:
+    """What arrived on a queue bound to everything public and private."""
+
+    def __init__(self, queue: AbstractQueue) -> None:
+        self.queue = queue
+        self.bodies: list[dict[str, Any]] = []
+
+    async def numbers(self) -> set[int]:
+        """Ids of the messages that the events told of so far, are about."""
+        while (message := await self.queue.get(no_ack=True, fail=False)) is not None:
+            self.bodies.append(json.loads(message.body))
+        return {body["data"]["message_id"] for body in self.bodies}
+
+    async def until(self, count: int) -> set[int]:
+        async def enough() -> bool:
+            return len(await self.numbers()) >= count
+
+        await eventually(enough, WITHIN)
+        return await self.numbers()
+
+
+@pytest.fixture
+async def heard(channel: AbstractChannel) -> AsyncIterator[Listener]:
+    queue = await channel.declare_queue(exclusive=True)
+    await queue.bind(broker.EVENTS, "#")
+    await queue.bind(broker.PRIVATE, "#")
+    yield Listener(queue)
+    await queue.delete(if_unused=False, if_empty=False)
+
+
+@pytest.fixture
+def slow_polls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Polling cannot help: what arrives soon was announced."""
+    monkeypatch.setattr(outbox, "POLL", 60.0)
+
+
+def relay(database_url: str, amqp_url: str) -> Relay:
+    return Relay(database_url, Broker(amqp_url, "tests"), "tests")
+
+
+async def say(database: Database, *events: Event) -> None:
+    async with database.transaction() as tx:
+        await publish(tx, *events)
+
+
+async def left(database: Database) -> int:
+    async with database.reading() as tx:
+        count: int = await tx.value("SELECT count(*) FROM outbox")
+    return count
+
+
+def gone(database: Database) -> Callable[[], Any]:
+    async def is_empty() -> bool:
+        return await left(database) == 0
+
+    return is_empty
+
+
+async def test_a_committed_event_arrives_whole_and_leaves_the_outbox(
+    database: Database, database_url: str, amqp_url: str, heard: Listener
+) -> None:
+    event = sent(7)
+
+    async with beside(relay(database_url, amqp_url).run()):
+        await say(database, event)
+        await heard.until(1)
+        await eventually(gone(database))
+
+    (body,) = heard.bodies
+    assert body == json.loads(event.to_json())
+    assert body["specversion"] == "1.0"
+    assert body["source"] == "/edustream/messaging"
+
+
+async def test_an_event_of_a_failed_transaction_never_leaves(
+    database: Database, database_url: str, amqp_url: str, heard: Listener
+) -> None:
+    async with beside(relay(database_url, amqp_url).run()):
+        with pytest.raises(ZeroDivisionError):
+            async with database.transaction() as tx:
+                await publish(tx, sent(1))
+                raise ZeroDivisionError
+        await say(database, sent(2))
+
+        assert await heard.until(1) == {2}
+
+
+async def test_private_events_leave_by_the_private_exchange_only(
+    database: Database, database_url: str, amqp_url: str, channel: AbstractChannel
+) -> None:
+    from datetime import UTC, datetime
+
+    private, public = [await channel.declare_queue(exclusive=True) for _ in range(2)]
+    await private.bind(broker.PRIVATE, "#")
+    await public.bind(broker.EVENTS, "#")
+    edited = MessageEdited(message_id=1, sender_id=1, recipient_id=2, message="secret", edited_at=datetime.now(UTC))
+
+    async with beside(relay(database_url, amqp_url).run()):
+        await say(database, edited, sent(2))
+        await eventually(gone(database))
+
+    assert [await Listener(q).numbers() for q in (private, public)] == [{1}, {2}]
+
+
+@pytest.mark.usefixtures("slow_polls")
+async def test_the_relay_is_woken_by_the_commit(database: Database, database_url: str, amqp_url: str, heard: Listener) -> None:
+    """One at a time, and many at once: no announcement may be missed, even one that comes while a batch is on its way."""
+    async with beside(relay(database_url, amqp_url).run()):
+        for number in range(30):
+            await say(database, sent(number))
+            await heard.until(number + 1)
+        await asyncio.gather(*(say(database, sent(100 + n)) for n in range(200)))
+
+        assert len(await heard.until(230)) == 230
+        await eventually(gone(database))
+
+
+async def test_a_row_that_commits_late_is_not_skipped(
+    database: Database, database_url: str, amqp_url: str, heard: Listener
+) -> None:
+    async with beside(relay(database_url, amqp_url).run()):
+        async with database.transaction() as slow:
+            await publish(slow, sent(1))
+            await say(database, sent(2))
+            assert await heard.until(1) == {2}
+
+        assert await heard.until(2) == {1, 2}
+
+
+async def test_more_events_than_a_batch_all_arrive(database: Database, database_url: str, amqp_url: str, heard: Listener) -> None:
+    count = outbox.BATCH * 2 + 10
+    await say(database, *(sent(n) for n in range(count)))
+
+    async with beside(relay(database_url, amqp_url).run()):
+        assert await heard.until(count) == set(range(count))
+        await eventually(gone(database))
+
+
+async def test_a_lost_broker_connection_loses_no_event(
+    database: Database, database_url: str, wire: Wire, heard: Listener
+) -> None:
+    async with beside(relay(database_url, wire.url).run()):
+        for number in range(60):
+            await say(database, sent(number))
+            if number % 15 == 7:
+                wire.cut()
+
+        assert await heard.until(60) == set(range(60))
+        await eventually(gone(database))
+
+
+async def test_a_broker_that_refuses_for_a_while_loses_no_event(
+    database: Database, database_url: str, wire: Wire, heard: Listener
+) -> None:
+    async with beside(relay(database_url, wire.url).run()):
+        await say(database, sent(0))
+        await heard.until(1)
+        wire.is_refusing = True
+        wire.cut()
+        await say(database, sent(1))
+        before = wire.connections
+
+        async def tried_again() -> bool:
+            return wire.connections > before + 1
+
+        await eventually(tried_again)
+        assert await heard.numbers() == {0}
+        wire.is_refusing = False
+
+        assert await heard.until(2) == {0, 1}
+
+
+async def test_a_connection_that_fell_silent_is_given_up(
+    database: Database, database_url: str, wire: Wire, heard: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(broker, "PUBLISH_TIMEOUT", 0.5)
+    async with beside(relay(database_url, wire.url).run()):
+        await say(database, sent(0))
+        await heard.until(1)
+
+        wire.freeze()
+        await say(database, sent(1))
+
+        assert await heard.until(2) == {0, 1}
+        await eventually(gone(database))
+
+
+async def test_a_lost_database_connection_loses_no_event(
+    database: Database, database_url: str, amqp_url: str, heard: Listener, admin: psycopg.Connection
+) -> None:
+    async with beside(relay(database_url, amqp_url).run()):
+        await say(database, sent(0))
+        await heard.until(1)
+        async with database.reading() as tx:
+            pids = [
+                r["pid"]
+                for r in await tx.rows(
+                    "SELECT pid FROM pg_stat_activity WHERE application_name = 'tests relay' AND datname = current_database()"
+                )
+            ]
+        assert pids
+        admin.execute("SELECT pg_terminate_backend(pid) FROM unnest(%s::int[]) AS pid", (pids,))
+        await say(database, sent(1))
+
+        assert await heard.until(2) == {0, 1}
+
+
+async def test_a_second_relay_takes_over_when_the_first_dies(
+    database: Database, database_url: str, amqp_url: str, heard: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "POLL", 0.1)
+    async with beside(relay(database_url, amqp_url).run()):
+        async with beside(relay(database_url, amqp_url).run()):
+            await say(database, sent(0))
+            await heard.until(1)
+            await eventually(gone(database))
+            assert len(heard.bodies) == 1, "two relays at work at once"
+        await say(database, sent(1))
+
+        assert await heard.until(2) == {0, 1}
+
+
+async def test_one_event_that_cannot_be_published_does_not_hold_up_the_others(
+    database: Database, database_url: str, amqp_url: str, heard: Listener
+) -> None:
+    await say(database, sent(0), sent(1))
+    async with database.transaction() as tx:
+        await tx.run("UPDATE outbox SET exchange = 'no.such.exchange' WHERE position = (SELECT min(position) FROM outbox)")
+
+    async with beside(relay(database_url, amqp_url).run()):
+        assert await heard.until(1) == {1}
+        await say(database, sent(2))
+        assert await heard.until(2) == {1, 2}
+        assert await left(database) == 1
