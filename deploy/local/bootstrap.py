@@ -49,20 +49,19 @@ def ensure(kind: str) -> None:
     """Create and fill the virtual environment, unless its stamps say that it is as the locks want it."""
     if not _usable():
         _create()
-    wanted = {name: _digest(name) for name in LOCKS}
-    stamps = {name: VENV / ("stamp-" + name) for name in LOCKS}
-    if any(_read(stamps[name]) == wanted[name] for name in (kind, "dev")):  # dev holds everything that run does
+    if any(_read(_stamp(name)) == _digest(name) for name in (kind, "dev")):  # dev holds everything that run does
         return
     _say("installing packages into .venv (once)")
     _install(LOCKS[kind])
-    stamps[kind].write_text(wanted[kind])
+    _stamp(kind).write_text(_digest(kind))
 
 
 def _usable() -> bool:
-    """Whether .venv's Python runs, and is the one asked for."""
-    version = _version(str(VENV / "bin" / "python"))
+    """Whether .venv has a Python, and it is the one asked for."""
     asked = os.environ.get("PYTHON")
-    return bool(version) and (not asked or _version(asked) == version)
+    if asked:
+        return _version(asked) == _version(str(VENV / "bin" / "python")) != ""
+    return os.access(str(VENV / "bin" / "python"), os.X_OK)  # not if the Python it was made from is gone
 
 
 def _create() -> None:
@@ -107,8 +106,11 @@ def _install(locks: tuple[str, ...]) -> None:
     pip = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--require-hashes"]
     files = [part for lock in locks for part in ("-r", str(ROOT / lock))]
     uv = [str(VENV / "bin" / "uv"), "pip", "install", "-q", "--python", python, "--require-hashes"]
-    if _run([*pip, "-r", str(ROOT / INSTALLER)]) is None and _run([*uv, *files], _index_of_pip(python)) is None:
-        return
+    if _run([*pip, "-r", str(ROOT / INSTALLER)]) is None:
+        mirror = _index_of_pip(python)
+        for certificates in ({}, {"UV_SYSTEM_CERTS": "1"}):  # uv trusts its own list, unlike pip; a company's proxy is not on it
+            if _run([*uv, *files], {**mirror, **certificates}) is None:
+                return
     failure = _run([*pip, *files])
     if failure:
         raise Problem("the packages could not be installed (is there a network?): " + failure)
@@ -133,10 +135,14 @@ def _index_of_pip(python: str) -> dict[str, str]:
 
 
 def _digest(kind: str) -> str:
-    digest = hashlib.sha256(_version(str(VENV / "bin" / "python")).encode())
+    digest = hashlib.sha256((VENV / "pyvenv.cfg").read_bytes())  # names the Python it was made from
     for lock in LOCKS[kind]:
         digest.update((ROOT / lock).read_bytes())
     return digest.hexdigest()
+
+
+def _stamp(kind: str) -> Path:
+    return VENV / f"stamp-{kind}"
 
 
 def _read(path: Path) -> str:

@@ -8,14 +8,17 @@ import signal
 import sys
 
 from deploy.local import development
+from deploy.local.databases import scratch
 from deploy.local.errors import LaunchError
 from deploy.local.logs import Terminal
 from deploy.local.migrations import migrate
 from deploy.local.place import only_one, stop_running
+from deploy.local.processes import SERVICES
 from deploy.local.runner import NAME_WIDTH, run
 from deploy.local.servers import Instance
 
 PR_SET_PDEATHSIG = 1
+OURS = ("dev", "test", "objects", "mail", "cache")
 COMMANDS = {
     "run": "everything, in the foreground, until Ctrl-C",
     "up": "only the backing servers, in the background",
@@ -24,6 +27,7 @@ COMMANDS = {
     "status": "what runs",
     "env": "start the backing servers and print their URLs for a shell",
     "migrate": "bring the databases up to date",
+    "revise": "write a migration from what the tables of a service declare",
 }
 
 
@@ -31,7 +35,7 @@ def main() -> int:
     """Run one command; what a person can put right is told in one sentence."""
     arguments = _parse()
     try:
-        return _execute(arguments.command, Instance(arguments.name), stop_with_parent=arguments.stop_with_parent)
+        return _execute(arguments, Instance(arguments.name))
     except LaunchError as problem:
         message = str(problem)
     except BaseExceptionGroup as problems:  # the servers start together: one that cannot is enough to know
@@ -49,32 +53,42 @@ def _parse() -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", required=True)
     for name, meaning in COMMANDS.items():
         command = commands.add_parser(name, help=meaning)
-        command.set_defaults(stop_with_parent=False)
         if name == "run":
             command.add_argument("--stop-with-parent", action="store_true", help="end when the calling process does")
+        if name == "revise":
+            command.add_argument("service")
+            command.add_argument("message")
     return parser.parse_args()
 
 
-def _execute(command: str, instance: Instance, *, stop_with_parent: bool) -> int:
-    if command == "run":
-        if stop_with_parent and sys.platform == "linux":
-            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-        with only_one(instance):
-            return asyncio.run(run(instance))
-    if command == "migrate":
-        _migrate(instance)
-    elif command in ("up", "env"):
-        urls = instance.up()
-        if command == "env":
+def _execute(arguments: argparse.Namespace, instance: Instance) -> int:
+    match arguments.command:
+        case "run":
+            return _run(instance, stop_with_parent=arguments.stop_with_parent)
+        case "up":
+            instance.up()
+        case "env":
+            urls = instance.up()
             print(f"export DATABASE_SERVER_URL='{urls.postgres}' REDIS_URL='{urls.redis}' AMQP_URL='{urls.amqp}'")
-    elif command == "status":
-        _status(instance)
-    else:
-        stop_running(instance)
-        instance.down()
-        if command == "clean":
-            _forget(instance)
+        case "status":
+            _status(instance)
+        case "migrate":
+            _migrate(instance)
+        case "revise":
+            _revise(arguments.service, arguments.message)
+        case "down" | "clean":
+            stop_running(instance)
+            instance.down()
+            if arguments.command == "clean":
+                _forget(instance)
     return 0
+
+
+def _run(instance: Instance, *, stop_with_parent: bool) -> int:
+    if stop_with_parent and sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    with only_one(instance):
+        return asyncio.run(run(instance))
 
 
 def _migrate(instance: Instance) -> None:
@@ -82,6 +96,17 @@ def _migrate(instance: Instance) -> None:
     with instance.session(keep=any(map(instance.is_up, instance.embedded()))):
         deployment = development.deployment(instance, development.prepare_databases(instance), gateway=1)
         asyncio.run(migrate(deployment, Terminal(NAME_WIDTH).tell))
+
+
+def _revise(service: str, message: str) -> None:
+    """On an empty database of the test servers, so that nothing but committed migrations counts."""
+    from shared.migrations import revise, upgrade
+
+    if service not in SERVICES:
+        raise LaunchError(f"There is no service {service!r}: name one of {', '.join(SERVICES)} (SERVICE=).")
+    with Instance("test").session() as urls, scratch(urls.postgres, service) as url:
+        upgrade(service, url)
+        revise(service, url, message)
 
 
 def _status(instance: Instance) -> None:
@@ -96,7 +121,8 @@ def _forget(instance: Instance) -> None:
     data = instance.settings.data
     for name in ("dev", "test"):
         Instance(name, instance.settings).down()
-    for path in [*instance.postgres.elsewhere(), data]:
+    ours = [data] if data.name == ".data" else [data / name for name in OURS]  # EDUSTREAM_DATA may hold other things
+    for path in [*instance.postgres.elsewhere(), *ours]:
         if path.exists():
             shutil.rmtree(path)
 

@@ -1,5 +1,8 @@
 """A database per service, with an owner that migrates it and a runtime role that can only read and write rows."""
 
+import contextlib
+import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
@@ -57,6 +60,18 @@ def create_database(admin: psycopg.Connection, database: str, owner: str, runtim
     create = "CREATE DATABASE {database} OWNER {owner} TEMPLATE {template} STRATEGY file_copy"
     admin.execute(sql.SQL(create).format(template=sql.Identifier(template), **names))
     admin.execute(sql.SQL(ACCESS).format(**names))
+
+
+@contextlib.contextmanager
+def scratch(server_url: str, label: str) -> Iterator[str]:
+    """An empty database of the administrator's for the length of a block."""
+    database = f"edustream_scratch_{label}_{os.getpid()}"
+    with connect(server_url) as admin:
+        admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(database)))
+        try:
+            yield url_for(server_url, database)
+        finally:
+            admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(database)))
 
 
 def role_names(service: str, prefix: str = "edustream") -> tuple[str, str]:

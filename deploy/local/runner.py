@@ -6,7 +6,6 @@ import sys
 import time
 
 from deploy.local import development
-from deploy.local.databases import DatabaseUrls
 from deploy.local.logs import Terminal
 from deploy.local.migrations import migrate
 from deploy.local.processes import GATEWAY, environment
@@ -29,6 +28,7 @@ class Runner:
         self.terminal = Terminal(NAME_WIDTH)
         self.servers = Supervisor(instance.registry, instance.log, self.terminal.tell, self.terminal.relay)
         self.suite: Suite | None = None
+        self._is_up = False
 
     async def start(self) -> None:
         """Bring everything up and print where it is."""
@@ -38,18 +38,17 @@ class Runner:
         with self.instance.lock():
             records = await asyncio.to_thread(self.instance.settle, development.needed_servers(self.instance))
         self.terminal.tell("run", "starting " + ", ".join(server.name for server in records))
-        async with asyncio.TaskGroup() as together:
-            preparing = together.create_task(self._start_databases(records))
+        async with (
+            asyncio.TaskGroup() as together
+        ):  # services do not wait for RabbitMQ, the slowest: they find it when it is there
             for server in records.keys() - {self.instance.postgres}:
                 together.create_task(self._start_server(server, records[server]))
-        deployment = development.deployment(self.instance, preparing.result(), port)
-        await migrate(deployment, self.terminal.tell)
-        self.suite = Suite(deployment, self.terminal.tell, self.terminal.relay)
-        self.terminal.tell("run", "starting the services and the gateway")
-        await self.suite.start()
-        await self._demo(self.suite)
+            starting = together.create_task(self._start_suite(records.get(self.instance.postgres), port))
+        self._is_up = True
+        suite = starting.result()
+        await self._demo(suite)
         moved = port != GATEWAY_PORT and not settings.get("EDUSTREAM_PORT")
-        print(summary(deployment, time.monotonic() - began, moved=moved), flush=True)
+        print(summary(suite.deployment, time.monotonic() - began, moved=moved), flush=True)
 
     async def stop(self) -> None:
         """Services first, so that they can say their last to the servers."""
@@ -68,10 +67,21 @@ class Runner:
         self.servers.start([program])
         await self.servers.wait_ready([program.name])
 
-    async def _start_databases(self, records: dict[Server, Record]) -> dict[str, DatabaseUrls]:
-        if record := records.get(self.instance.postgres):
-            await self._start_server(self.instance.postgres, record)
-        return await asyncio.to_thread(development.prepare_databases, self.instance)
+    async def _start_suite(self, postgres: Record | None, port: int) -> Suite:
+        if postgres:
+            await self._start_server(self.instance.postgres, postgres)
+        databases = await asyncio.to_thread(development.prepare_databases, self.instance)
+        deployment = development.deployment(self.instance, databases, port)
+        await migrate(deployment, self.terminal.tell)
+        self.suite = Suite(deployment, self.terminal.tell, self._relay)
+        self.terminal.tell("run", "starting the services and the gateway")
+        await self.suite.start()
+        return self.suite
+
+    def _relay(self, name: str, line: str) -> None:
+        """Warnings of services, but not that RabbitMQ is not there yet while it starts."""
+        if self._is_up:
+            self.terminal.relay(name, line)
 
     async def _demo(self, suite: Suite) -> None:
         """Demo data, once per data directory."""

@@ -1,0 +1,79 @@
+# EduStream. `make` alone lists what there is; deploy/local does the work.
+.DEFAULT_GOAL := help
+.PHONY: help run stop status env test test-fast lint format types contracts migrations migrate migration asyncapi service secrets \
+        lock clean distclean packages dev-packages
+
+PY := .venv/bin/python
+ARGS ?=
+WORKERS ?= auto
+FIND_PYTHON = for p in $(PYTHON) python3 python3.13 python3.12 python3.11 ''; do [ -n "$$p" ] && "$$p" -c '' 2>/dev/null && break; done; \
+	[ -n "$$p" ] || { echo "edustream: no Python found: install Python 3.11 or newer, or name it with PYTHON=." >&2; exit 1; }
+
+help: ## this list
+	@echo "EduStream. Usage: make <target>"
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1@\2/p' $(MAKEFILE_LIST) | awk -F@ '{ printf "%-14s %s\n", $$1, $$2 }'
+
+run: packages ## everything on this machine: servers, databases, demo data, services; Ctrl-C stops it
+	@$(PY) -m deploy.local run --stop-with-parent
+
+stop: ## stop what `make run` started, from another terminal
+	@if [ -x $(PY) ]; then $(PY) -m deploy.local down; fi
+
+status: packages ## what runs
+	@$(PY) -m deploy.local status
+
+env: packages ## start the backing servers only, and print their URLs: eval "$(make -s env)"
+	@$(PY) -m deploy.local env
+
+test: dev-packages ## every test, on its own servers (WORKERS=2, ARGS="-k booking")
+	@$(PY) -m pytest -n $(WORKERS) --maxprocesses 8 $(ARGS)
+
+test-fast: dev-packages ## the tests that need no servers (ARGS=)
+	@EDUSTREAM_TEST_SERVERS=none $(PY) -m pytest $(ARGS)
+
+lint: dev-packages contracts ## style, suspicious code and import contracts
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+
+format: dev-packages ## rewrite the code in house style
+	@$(PY) -m ruff check --fix --exit-zero --quiet .
+	@$(PY) -m ruff format .
+
+types: dev-packages ## mypy, strict
+	@$(PY) -m mypy
+
+contracts: dev-packages ## who may import whom
+	@.venv/bin/lint-imports
+
+migrations: dev-packages ## the migrations make what the tables declare
+	@$(PY) -m shared.cli migrations check
+
+migrate: packages ## bring the databases of `make run` up to date
+	@$(PY) -m deploy.local migrate
+
+migration: dev-packages ## write a migration: SERVICE=bookings MESSAGE="what it does"
+	@$(PY) -m deploy.local revise "$(SERVICE)" "$(MESSAGE)"
+
+asyncapi: packages ## write docs/asyncapi.json from the events
+	@$(PY) -m shared.cli asyncapi
+
+service: packages ## write a new service that runs: NAME=payments
+	@$(PY) -m deploy.scaffold $(NAME)
+
+secrets: ## write .env with fresh secrets, for docker compose
+	@$(FIND_PYTHON); "$$p" -m deploy.compose_env
+
+lock: dev-packages ## settle versions and hashes anew (requirements*.txt)
+	@sh deploy/local/lock.sh
+
+clean: ## stop everything and forget all data
+	@if [ -x $(PY) ]; then $(PY) -m deploy.local clean; else rm -rf .data; fi
+
+distclean: clean ## and the virtual environment
+	@rm -rf .venv
+
+packages:
+	@$(FIND_PYTHON); "$$p" -m deploy.local.bootstrap run
+
+dev-packages:
+	@$(FIND_PYTHON); "$$p" -m deploy.local.bootstrap dev
