@@ -51,6 +51,8 @@ class Replica(_Copy):
 
     owner: str
     only: Mapping[str, str] = field(default_factory=dict, kw_only=True)
+    removable: bool = field(default=True, kw_only=True)
+    """False where deleting a row would take along what this service owns: what the owner does not know is then only told."""
 
 
 class Part(BaseModel):
@@ -139,8 +141,11 @@ def router(owned: Sequence[Owned] = (), replicas: Sequence[Replica] = ()) -> API
     @routes.post("/replicas/{entity}/distrust", status_code=204)
     async def distrust(entity: str, wanted: DistrustRequest, tx: Transaction) -> None:
         copy = _find(copies, "replicas", entity)
+        if not isinstance(copy, Replica):
+            raise NotFound
         await tx.run(f"UPDATE {copy.table} SET {copy.version} = 0 WHERE {copy.id} = ANY(%(ids)s)", ids=wanted.outdated)
-        await tx.run(f"DELETE FROM {copy.table} WHERE {copy.id} = ANY(%(ids)s)", ids=wanted.unknown)
+        if copy.removable:
+            await tx.run(f"DELETE FROM {copy.table} WHERE {copy.id} = ANY(%(ids)s)", ids=wanted.unknown)
 
     return routes
 
