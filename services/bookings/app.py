@@ -5,7 +5,9 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
+from services.bookings import comparison
 from services.bookings.consumers import subscriptions
+from services.bookings.demo import demo
 from services.bookings.jobs import JOBS
 from services.bookings.owners import Owners
 from services.bookings.resync import resync
@@ -29,9 +31,17 @@ async def setup(app: FastAPI) -> AsyncIterator[None]:
 service = Service(
     name="bookings",
     settings=BookingsSettings,
-    routers=(lessons.router, lessons.deciding, slots.router, packages.router, reviews.router, internal.router),
+    routers=(
+        lessons.router,
+        lessons.deciding,
+        slots.router,
+        packages.router,
+        reviews.router,
+        internal.router,
+        comparison.router,
+    ),
     subscriptions=subscriptions,
     jobs=JOBS,
     setup=setup,
-    commands={"resync": resync},
+    commands={"resync": resync, "demo": demo},
 )
