@@ -1,4 +1,4 @@
-"""`python -m services.notifications api|worker|migrate|all`."""
+"""`python -m services.notifications api|worker|migrate|all|resync`."""
 
 from services.notifications.app import service
 from shared.service import main

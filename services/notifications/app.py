@@ -15,7 +15,7 @@ from services.notifications.hub.hub import Hub
 from services.notifications.hub.presence import Presence
 from services.notifications.hub.protocol import SocketProtocol
 from services.notifications.hub.wire import Wire
-from services.notifications.routes import router
+from services.notifications.routes import replicas, router
 from services.notifications.settings import NotificationsSettings
 from shared.broker import Broker
 from shared.service import Service, background
@@ -64,7 +64,7 @@ async def forget_live(runtime: Runtime) -> None:
 service = Service(
     name="notifications",
     settings=NotificationsSettings,
-    routers=(router, endpoint.router),
+    routers=(router, endpoint.router, replicas),
     subscriptions=subscriptions,
     jobs=(
         Job("send_letters", 1, Post().send_due),
@@ -73,6 +73,7 @@ service = Service(
         Job("forget_live_messages", 600, forget_live),
     ),
     setup=setup,
+    commands={"resync": presence.resync},
     server={
         "ws": SocketProtocol,
         "ws_max_size": 16_384,  # bytes of a frame

@@ -90,7 +90,8 @@ INSERT INTO threads (user_id, other_id)
 SELECT * FROM (VALUES (%(one)s::bigint, %(other)s::bigint), (%(other)s, %(one)s)) AS pair (user_id, other_id) ORDER BY user_id
 ON CONFLICT DO NOTHING
 """
-READ_UP_TO = "SELECT read_up_to FROM threads WHERE user_id = %(user_id)s AND other_id = %(other_id)s"
+# Locked until commit: a message and the news that it was read may be in work at the same time.
+READ_UP_TO = "SELECT read_up_to FROM threads WHERE user_id = %(user_id)s AND other_id = %(other_id)s FOR UPDATE"
 HAS_READ = """
 INSERT INTO threads AS t (user_id, other_id, read_up_to) VALUES (%(user_id)s, %(other_id)s, %(read_up_to)s)
 ON CONFLICT (user_id, other_id) DO UPDATE SET read_up_to = greatest(t.read_up_to, excluded.read_up_to)

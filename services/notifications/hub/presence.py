@@ -13,6 +13,7 @@ from shared.db import Database, Tx
 from shared.errors import Unavailable
 from shared.events.notifications import PresenceChanged
 from shared.outbox import publish
+from shared.worker import Runtime
 
 TURN = 0.2  # seconds; who reloads a page within one is not seen to go
 BEAT = 5.0  # seconds; a hub is taken for dead after 20 (`queries.DEAD`)
@@ -96,6 +97,18 @@ async def sweep(database: Database) -> None:
         if dead:
             log.warning("hubs_died", count=len(dead))
             await forget_hubs(tx, dead)
+
+
+async def resync(runtime: Runtime) -> None:
+    """Say of everybody again whether they are online, for replicas that were lost or are in doubt."""
+    after = 0
+    while True:
+        async with runtime.database.transaction() as tx:
+            rows = await tx.rows(queries.NEXT, after=after, batch=BATCH)
+            await publish(tx, *(PresenceChanged(**row) for row in rows))
+        if not rows:
+            return
+        after = rows[-1]["user_id"]
 
 
 async def forget_hubs(tx: Tx, hub_ids: list[UUID]) -> None:

@@ -41,8 +41,8 @@ class Wire:
             await self._private.publish(message, event.type, mandatory=False)
 
     async def _session(self, connection: AbstractConnection) -> None:
-        channel = await connection.channel(publisher_confirms=False)
-        exchanges = await broker.declare(channel)
+        exchanges = await broker.declare(await connection.channel(publisher_confirms=False))
+        channel = await broker.consumer_channel(connection)
         queue = await channel.declare_queue(exclusive=True, auto_delete=True, arguments={"x-max-length": LENGTH})
         for kind in (LiveMessagesLogged, TypingNoticed):
             await queue.bind(broker.PRIVATE, kind.type)
