@@ -99,6 +99,7 @@ WITH b AS (
 SELECT {COLUMNS} FROM b {NAMES}
 """
 BY_ID = f"SELECT {COLUMNS} FROM bookings b {NAMES} WHERE b.id = %(id)s::bigint"
+BY_IDS = f"SELECT {COLUMNS} FROM bookings b {NAMES} WHERE b.id = ANY(%(ids)s::bigint[]) ORDER BY b.id"
 BY_ID_LOCKED = f"{BY_ID} FOR UPDATE OF b"
 HISTORY = """
 SELECT version, move, status, start_at, by, reason, at FROM booking_moves WHERE booking_id = %(id)s::bigint ORDER BY version

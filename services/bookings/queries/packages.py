@@ -159,6 +159,9 @@ SELECT {PURCHASE_COLUMNS} FROM purchases p {PURCHASE_NAMES}
 WHERE p.status = 'active' AND p.expires_at <= %(now)s::timestamptz
 ORDER BY p.expires_at LIMIT %(batch)s::int FOR UPDATE OF p SKIP LOCKED
 """
+PURCHASES_BY_IDS = f"""
+SELECT {PURCHASE_COLUMNS} FROM purchases p {PURCHASE_NAMES} WHERE p.id = ANY(%(ids)s::bigint[]) ORDER BY p.id
+"""
 PURCHASES_AFTER = f"""
 SELECT {PURCHASE_COLUMNS} FROM purchases p {PURCHASE_NAMES} WHERE p.id > %(after)s::bigint ORDER BY p.id LIMIT %(batch)s::int
 """

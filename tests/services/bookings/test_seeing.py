@@ -145,3 +145,30 @@ async def test_resync_says_everything_again_as_it_is(service: Harness) -> None:
         ("bookings.rating.changed.v1", 1),
     ]
     assert datetime.fromisoformat(again[0]["data"]["start_at"]) == datetime.fromisoformat(booking["start_time"])
+
+
+@pytest.mark.parametrize(
+    ("side", "entity"), [("owned", "booking"), ("owned", "purchase"), ("replicas", "user"), ("replicas", "tutor")]
+)
+async def test_everything_can_be_compared_field_by_field(service: Harness, side: str, entity: str) -> None:
+    tutor, student = await a_tutor(service), await a_student(service)
+    await student.books(tutor, in_days(3))
+    package = (await tutor.client.post("/api/packages", json={"name": "Five", "session_count": 5, "price": 200})).json()
+    await student.client.post(f"/api/packages/{package['id']}/purchase")
+    other_service = service.internal()
+    manifest = (await other_service.get("/internal/integrity")).json()
+    fields = next(part["fields"] for part in manifest[side] if part["entity"] == entity)
+
+    blocks = (await other_service.post(f"/internal/integrity/{side}/{entity}/blocks", json={"fields": fields})).json()
+
+    assert sum(block["count"] for block in blocks) == (2 if entity == "user" else 1)
+
+
+async def test_what_differs_elsewhere_is_said_again(service: Harness) -> None:
+    tutor, student = await a_tutor(service), await a_student(service)
+    booking, other = await student.books(tutor, in_days(3)), await student.books(tutor, in_days(4))
+
+    await service.internal().post("/internal/integrity/owned/booking/resend", json={"ids": [other["id"], 999_999]})
+
+    (event,) = await service.outbox("bookings.booking.snapshotted.v1")
+    assert event["data"]["booking_id"] == other["id"] != booking["id"]

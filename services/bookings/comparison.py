@@ -1,0 +1,82 @@
+"""What of this service's data is compared with the neighbours' (see `shared.integrity`), and said again where it differs."""
+
+from services.bookings.actions.events import booking_state, purchase_state
+from services.bookings.queries import lessons, packages
+from services.bookings.queries.lessons import Booking
+from services.bookings.queries.packages import Purchase
+from shared import integrity
+from shared.db import Tx
+from shared.events.bookings import BookingSnapshot, PurchaseChanged
+from shared.integrity import Owned, Replica
+from shared.outbox import publish
+
+
+async def resend_bookings(tx: Tx, ids: list[int]) -> None:
+    found = await tx.all(Booking, lessons.BY_IDS, ids=ids)
+    await publish(tx, *(BookingSnapshot(**booking_state(booking)) for booking in found))
+
+
+async def resend_purchases(tx: Tx, ids: list[int]) -> None:
+    found = await tx.all(Purchase, packages.PURCHASES_BY_IDS, ids=ids)
+    await publish(tx, *(PurchaseChanged(**purchase_state(purchase)) for purchase in found))
+
+
+BOOKINGS = Owned(
+    "booking",
+    "bookings",
+    resend_bookings,
+    fields={
+        "status": "status",
+        "student_id": "student_id",
+        "tutor_user_id": "tutor_user_id",
+        "tutor_id": "tutor_id",
+        "subject_id": "subject_id",
+        "start_at": "start_at",
+        "end_at": "end_at",
+        "lesson_type": "lesson_type",
+        "price": "trim_scale(price)",
+        "currency": "currency",
+        "refunded": "trim_scale(refunded)",
+        "purchase_id": "purchase_id",
+        "created_at": "created_at",
+    },
+)
+PURCHASES = Owned(
+    "purchase",
+    "purchases",
+    resend_purchases,
+    fields={
+        "package_id": "package_id",
+        "tutor_id": "tutor_id",
+        "tutor_user_id": "tutor_user_id",
+        "student_id": "student_id",
+        "price": "trim_scale(price)",
+        "currency": "currency",
+        "refunded": "trim_scale(refunded)",
+        "credits_remaining": "credits_remaining",
+        "status": "status",
+        "purchased_at": "purchased_at",
+    },
+)
+ACCOUNTS = Replica(
+    "user",
+    "accounts",
+    "auth",
+    fields={"first_name": "first_name", "last_name": "last_name", "timezone": "timezone", "is_active": "is_active"},
+)
+TUTORS = Replica(
+    "tutor",
+    "tutors",
+    "profiles",
+    fields={
+        "user_id": "user_id",
+        "status": "status",
+        "is_active": "is_active",
+        "name": "name",
+        "hourly_rate": "trim_scale(hourly_rate)",
+        "currency": "currency",
+        "timezone": "timezone",
+    },
+)
+
+router = integrity.router(owned=(BOOKINGS, PURCHASES), replicas=(ACCOUNTS, TUTORS))
