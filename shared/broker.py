@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 from collections.abc import Awaitable, Callable
 from typing import Final
 from uuid import UUID
@@ -18,6 +19,7 @@ DEAD: Final = "edustream.dead"
 PUBLISH_TIMEOUT = 10.0  # seconds to wait for a confirm
 MAX_DELIVERIES = 20
 BACK_OFF = (0.1, 5.0)  # seconds between attempts to connect: first, most
+STEADY = 10.0  # seconds after which a session counts as having worked
 
 log = logs.get(__name__)
 Session = Callable[[AbstractConnection], Awaitable[None]]
@@ -37,14 +39,16 @@ class Broker:
         what was only half done, and is the usual cause of a consumer that is connected and deaf."""
         wait = BACK_OFF[0]
         while True:
+            started = time.monotonic()
             try:
                 async with await self._connect(purpose) as connection:
-                    wait = BACK_OFF[0]
                     await _until_closed(connection, session)
             except asyncio.CancelledError:
                 raise
             except Exception as error:  # whatever it was, the answer is to start anew
                 log.warning("broker_session_ended", purpose=purpose, error=repr(error))
+            if time.monotonic() - started > STEADY:
+                wait = BACK_OFF[0]  # not merely because it connected: a session that fails at once must not spin
             await asyncio.sleep(wait * random.uniform(0.5, 1))  # noqa: S311  jitter, so that all do not come back at once
             wait = min(wait * 2, BACK_OFF[1])
 
@@ -66,6 +70,22 @@ async def _until_closed(connection: AbstractConnection, session: Session) -> Non
         for task in (work, closed):
             task.cancel()
         await asyncio.gather(work, closed, return_exceptions=True)
+
+
+async def consumer_channel(connection: AbstractConnection, prefetch: int = 0) -> AbstractChannel:
+    """A channel to consume on. When the broker cancels the consumer (its queue was deleted, or moved) the channel closes, so that
+    whoever iterates comes to an end: by itself the library only logs it, and the consumer stays connected and deaf."""
+    channel = await connection.channel()
+    await channel.set_qos(prefetch_count=prefetch)
+
+    async def close(_frame: object) -> None:
+        closing.append(
+            asyncio.ensure_future(channel.close())
+        )  # not awaited here: the reader that calls must go on to read the answer
+
+    closing: list[asyncio.Future[None]] = []
+    (await channel.get_underlay_channel()).on_consumer_cancel_callbacks.add(close)
+    return channel
 
 
 async def declare(channel: AbstractChannel) -> dict[str, AbstractExchange]:

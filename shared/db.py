@@ -7,7 +7,7 @@ from typing import Annotated, Any, LiteralString, Self, TypeVar
 import psycopg
 from fastapi import Depends, Request
 from psycopg.rows import class_row, dict_row, scalar_row, tuple_row
-from psycopg_pool import AsyncConnectionPool, PoolTimeout
+from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
 from shared.errors import Unavailable
 
@@ -104,7 +104,7 @@ class Database:
         try:
             async with self.pool.connection() as connection:
                 yield connection
-        except (PoolTimeout, psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled) as error:
+        except (PoolTimeout, TooManyRequests, psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled) as error:
             raise Unavailable from error
         except psycopg.OperationalError as error:
             raise Unavailable("The database cannot be reached. Try again in a moment.") from error

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from shared.auth import Principal
 from shared.db import Database, Tx
-from shared.errors import Invalid
+from shared.errors import Invalid, Unavailable
 
 V = TypeVar("V", bound=BaseModel)
 
@@ -50,6 +50,8 @@ class Once:
 
     async def _again(self, tx: Tx, mine: dict[str, object], fingerprint: bytes, view: type[V]) -> V:
         rows = await tx.rows(FIND, **mine)
+        if not rows:  # forgotten this very moment, 24 hours after
+            raise Unavailable
         if bytes(rows[0]["fingerprint"]) != fingerprint:
             raise IdempotencyKeyReused
         return view.model_validate(rows[0]["answer"])

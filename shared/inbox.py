@@ -1,6 +1,7 @@
 """Inbox: each event has its effect once. Handlers and the inbox row share a transaction; the message is acknowledged after it."""
 
 import asyncio
+import random
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -78,13 +79,14 @@ class Consumer:
         self._subscriptions = subscriptions
         self._database = database
         self._broker = broker_
+        # Half of the connections: a flood of events must not keep requests of the same process waiting.
+        self._gate = asyncio.Semaphore(max(1, database.pool.max_size // 2))
 
     async def run(self) -> None:
         await self._broker.keep("consumer", self._session)
 
     async def _session(self, connection: AbstractConnection) -> None:
-        channel = await connection.channel()
-        await channel.set_qos(prefetch_count=PREFETCH)
+        channel = await broker.consumer_channel(connection, PREFETCH)
         queue = await broker.declare_inbox(channel, self._subscriptions.service, self._subscriptions.bindings)
         async with asyncio.TaskGroup() as tasks, queue.iterator() as messages:
             async for message in messages:
@@ -95,15 +97,26 @@ class Consumer:
         """Acknowledge, give back or bury one message. Never raises for what the message holds."""
         try:
             envelope = Envelope.model_validate_json(message.body)
-            outcome = await self._handle(envelope)
-            await message.ack()
+            async with self._gate:
+                outcome = await self._handle(envelope)
         except Unavailable as error:
+            await self._until_database_answers()  # an outage, however long, must not use up the message's deliveries
             outcome = await self._give_back(message, error)
         except (ValidationError, UnknownEvent, Refusal, psycopg.DataError) as error:  # will never work
             outcome = await self._bury(message, error)
         except Exception as error:  # may work later; the queue's delivery limit ends it
             outcome = await self._give_back(message, error)
+        else:
+            await message.ack()  # if this fails, so has the channel: the session starts anew and the inbox knows the event
         metrics.events_handled.labels(self._subscriptions.service, message.routing_key, outcome).inc()
+
+    async def _until_database_answers(self) -> None:
+        while True:
+            try:
+                await self._database.ping()
+                return
+            except Unavailable:
+                await asyncio.sleep(BACK_OFF[1] * random.uniform(0.1, 0.3))  # noqa: S311  jitter, so that all do not ask at once
 
     async def _handle(self, envelope: Envelope) -> str:
         context.request_id.set(envelope.requestid)

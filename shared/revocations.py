@@ -52,7 +52,7 @@ class Follower:
         await self._broker.keep("revocations", self._session)
 
     async def _session(self, connection: AbstractConnection) -> None:
-        channel = await connection.channel()
+        channel = await broker.consumer_channel(connection)
         await broker.declare(channel)
         queue = await channel.declare_queue(exclusive=True, auto_delete=True, arguments={"x-max-length": 100_000})
         await queue.bind(broker.EVENTS, SessionsRevoked.type)

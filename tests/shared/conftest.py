@@ -1,7 +1,6 @@
 """A database of messaging's shape, and the worker's parts running on it beside each test."""
 
-from collections.abc import AsyncIterator, Coroutine
-from typing import Any
+from collections.abc import AsyncIterator
 
 import aio_pika
 import pytest
