@@ -10,7 +10,7 @@ from psycopg.rows import class_row, scalar_row
 from services.profiles.queries import search
 from services.profiles.queries.search import Variant
 from services.profiles.queries.tutors import Profile
-from services.profiles.rules.words import is_symbol, query_of, terms_of
+from services.profiles.rules.words import is_literal, query_of, terms_of
 from services.profiles.tables.search import ANY_SUBJECT
 from shared.db import Tx
 from shared.paging import Page
@@ -69,10 +69,10 @@ async def _total(tx: Tx, filters: dict[str, Any]) -> int:
 
 async def _variants(tx: Tx, terms: list[str]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = defaultdict(list)
-    symbols = [term for term in terms if is_symbol(term)]
-    others = [term for term in terms if not is_symbol(term)]
+    literal = [term for term in terms if is_literal(term)]
+    others = [term for term in terms if not is_literal(term)]
     rows = await tx.all(Variant, search.VARIANTS, terms=others) if others else []
-    rows += await tx.all(Variant, search.SYMBOLS, terms=symbols) if symbols else []
+    rows += await tx.all(Variant, search.CONTAINING, terms=literal) if literal else []
     for row in rows:
         found[row.term].append(row.word)
     return found

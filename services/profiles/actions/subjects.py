@@ -49,7 +49,7 @@ async def delete(tx: Tx, actor: Principal, subject_id: int) -> None:
     subject = await _find(tx, subject_id)
     try:
         await tx.run(subjects.DELETE, id=subject_id)
-    except psycopg.errors.ForeignKeyViolation as error:
+    except (psycopg.errors.ForeignKeyViolation, psycopg.errors.RestrictViolation) as error:  # the latter from PostgreSQL 18 on
         raise SubjectInUse from error
     gone = changed(subject).model_copy(update={"deleted": True, "version": subject.version + 1})
     await publish(tx, gone, ProfilesAudited.of("subject_deleted", actor, "subject", subject_id, name=subject.name))

@@ -57,12 +57,12 @@ SELECT term, word FROM (
 ) AS asked, LATERAL (
   SELECT word FROM vocabulary
   WHERE word %% term AND similarity(word, term) >= CASE WHEN is_known THEN 0.65 ELSE 0.4 END AND word <> term
-     OR length(term) > 2 AND NOT is_known AND word LIKE '%%' || replace(replace(term, '%%', '\\%%'), '_', '\\_') || '%%'
+     OR length(term) > 2 AND NOT is_known AND word LIKE '%%' || term || '%%'
   ORDER BY similarity(word, term) DESC, word LIMIT 30
 ) AS near
 """
-# Symbols have no trigrams to look up: the whole vocabulary is read, which is short.
-SYMBOLS = """
+# Trigrams do not see symbols: the whole vocabulary is read, which is short.
+CONTAINING = """
 SELECT term, word FROM unnest(%(terms)s::text[]) AS term, LATERAL (
   SELECT word FROM vocabulary WHERE strpos(word, term) > 0 ORDER BY length(word), word LIMIT 30
 ) AS near

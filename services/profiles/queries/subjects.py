@@ -13,7 +13,7 @@ class Subject:
 
 
 COLUMNS = "id, version, name::text AS name, category, description"
-ALL = f"SELECT {COLUMNS} FROM subjects ORDER BY name, id"
+ALL = f"SELECT {COLUMNS} FROM subjects ORDER BY subjects.name, id"
 BY_ID = f"SELECT {COLUMNS} FROM subjects WHERE id = %(id)s::bigint FOR UPDATE"
 ANY = "SELECT EXISTS (SELECT FROM subjects)"
 CREATE = f"""

@@ -69,7 +69,7 @@ COLUMNS = """
     FROM tutor_subjects ts JOIN subjects s ON s.id = ts.subject_id WHERE ts.tutor_id = t.id), '[]') AS subjects
 """
 SOURCES = """
-  tutors t JOIN accounts a USING (user_id)
+  tutors t JOIN accounts a ON a.user_id = t.user_id
   LEFT JOIN ratings r ON r.tutor_id = t.id LEFT JOIN presences p ON p.user_id = t.user_id
 """
 BY_ID = f"SELECT {COLUMNS} FROM {SOURCES} WHERE t.id = %(tutor_id)s::bigint"

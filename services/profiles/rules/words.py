@@ -7,7 +7,7 @@ from collections.abc import Mapping
 LONGEST = 50  # letters of a word
 MOST = 8  # words of a search
 _WORD = re.compile(r"[\w%+#]+")
-_LETTER = re.compile(r"[^\W_]")
+_SYMBOL = re.compile(r"[%+#_]")
 _SMALL = frozenset({"a", "an", "and", "at", "for", "in", "of", "on", "or", "the", "to", "with"})
 
 
@@ -22,8 +22,9 @@ def terms_of(search: str) -> list[str]:
     return ([word for word in found if word not in _SMALL] or found)[:MOST]
 
 
-def is_symbol(term: str) -> bool:
-    return _LETTER.search(term) is None
+def is_literal(term: str) -> bool:
+    """Whether the term holds a symbol: it is meant as it is written, then, not perhaps mistyped (`c++` is not `c`)."""
+    return _SYMBOL.search(term) is not None
 
 
 def query_of(terms: list[str], variants: Mapping[str, list[str]]) -> str:

@@ -51,7 +51,7 @@ class Person:
     async def changes(self, **fields: Any) -> None:
         """Auth tells of a change of the account."""
         self.version += 1
-        self.role = fields.get("role", self.role)
+        self.role = fields.pop("role", self.role)
         await self.service.deliver(UserChanged(**account(self.user_id, self.role, self.version, **fields)))
 
     async def profile(self) -> Any:
@@ -74,7 +74,7 @@ async def subject(service: Harness, name: str = "Mathematics", **fields: Any) ->
 
 
 async def tutor(service: Harness, subject_ids: list[int] | None = None, rate: float = 45, **about: Any) -> Person:
-    """A tutor whose profile is complete and not yet submitted. `about` are fields of the about section; names of the account too."""
+    """A tutor whose profile is complete and not yet submitted. `about` are fields of that section, or the names."""
     names = {name: about.pop(name) for name in ("first_name", "last_name") if name in about}
     person = await registers(service, "tutor", **names)
     about = {"title": "Experienced tutor", "bio": "I make hard things easy.", "experience_years": 5, "languages": ["en"]} | about

@@ -1,0 +1,191 @@
+"""What others say: old news is ignored, repeated news has no effect (`deliver` gives each event twice)."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from services.profiles.jobs import resync
+from shared.events import bookings
+from shared.events.auth import UserPurged, UserSnapshot
+from shared.events.bookings import BookingCompleted, BookingConfirmed, BookingNoShow, BookingRequested, RatingChanged
+from shared.events.notifications import PresenceChanged
+from shared.worker import Runtime
+from tests.harness import Harness
+from tests.services.profiles.people import Person, account, approved, found, registers
+
+NOW = datetime.now(UTC)
+
+
+def booking(tutor: Person, student: Person, version: int, status: bookings.Status, **fields: Any) -> dict[str, Any]:
+    return {
+        "booking_id": 7,
+        "version": version,
+        "status": status,
+        "student_id": student.user_id,
+        "tutor_user_id": tutor.user_id,
+        "tutor_id": tutor.tutor_id,
+        "student_name": "S",
+        "tutor_name": "T",
+        "subject_id": None,
+        "subject_name": None,
+        "start_at": NOW,
+        "end_at": NOW,
+        "lesson_type": "online",
+        "price": Decimal(45),
+        "currency": "USD",
+        "by": "tutor",
+        "created_at": NOW - timedelta(hours=2),
+    } | fields
+
+
+async def card(service: Harness, tutor: Person) -> Any:
+    return (await service.client().get(f"/api/tutors/{tutor.tutor_id}/public")).json()
+
+
+async def test_names_and_pictures_follow_the_account(service: Harness) -> None:
+    tutor = await approved(service)
+
+    await tutor.changes(first_name="Renamed", avatar_url="http://localhost:8000/api/avatars/new.webp")
+
+    assert (await card(service, tutor))["name"].startswith("Renamed ")
+    assert (await card(service, tutor))["avatar_url"].endswith("/new.webp")
+    assert await found(service.client(), search="renamed") == [tutor.tutor_id]
+    assert (await service.outbox("profiles.tutor.changed.v1"))[-1]["data"]["name"].startswith("Renamed ")
+
+
+async def test_an_older_state_of_an_account_is_ignored(service: Harness) -> None:
+    tutor = await approved(service)
+    tutor.version = 5
+    await tutor.changes(first_name="Newest")
+
+    tutor.version = 2
+    await tutor.changes(first_name="Older", is_active=False)
+
+    assert (await card(service, tutor))["name"].startswith("Newest ")
+
+
+@pytest.mark.parametrize("fields", [{"is_active": False}, {"deleted_at": NOW}, {"role": "student"}])
+async def test_who_may_not_teach_any_more_vanishes_and_comes_back(service: Harness, fields: dict[str, Any]) -> None:
+    tutor, viewer = await approved(service), await registers(service)
+
+    await tutor.changes(**fields)
+
+    assert await found(service.client()) == []
+    await viewer.get(f"/api/tutors/{tutor.tutor_id}", 404)
+    await viewer.get(f"/api/tutors/{tutor.tutor_id}/public", 404)
+    assert (await service.outbox("profiles.tutor.changed.v1"))[-1]["data"]["is_active"] is False
+    await tutor.changes(role="tutor")
+    assert await found(service.client()) == [tutor.tutor_id]
+
+
+async def test_a_purged_tutor_leaves_nothing_behind(service: Harness) -> None:
+    tutor = await approved(service, first_name="Secretive", bio="My bio is mine.")
+    await tutor.call("PUT", "/api/tutors/me/education", json={"education": [{"degree": "My degree"}]})
+    exception = {"start_date": str(NOW.date() + timedelta(days=9)), "reason": "My operation"}
+    await tutor.call("POST", "/api/tutors/availability/exceptions", 201, json=exception)
+
+    gone = account(tutor.user_id, "tutor", 9, first_name="Deleted", last_name="user", purged=True, is_active=False)
+    await service.deliver(UserPurged(**gone))
+
+    async with service.database.reading() as tx:
+        rows = [r for table in ("accounts", "tutors", "days_off", "documents") for r in await tx.rows(f"SELECT * FROM {table}")]
+    assert not [word for word in ("Secretive", "My bio", "My degree", "operation", "secretive") if word in str(rows)]
+    assert (await service.outbox("profiles.tutor.changed.v1"))[-1]["data"]["name"] == "Deleted user"
+
+
+async def test_a_purged_student_leaves_nothing_behind(service: Harness) -> None:
+    student, tutor = await registers(service), await approved(service)
+    await student.call("PATCH", "/api/profile/student/me", json={"bio": "My bio", "phone": "+12025550123"})
+    await student.call("POST", f"/api/students/favorites/{tutor.tutor_id}", 201)
+
+    gone = account(student.user_id, "student", 9, first_name="Deleted", last_name="user", purged=True, is_active=False)
+    await service.deliver(UserPurged(**gone))
+
+    async with service.database.reading() as tx:
+        profile = (await tx.rows("SELECT * FROM student_profiles"))[0]
+        assert (profile["bio"], profile["phone"]) == (None, None)
+        assert await tx.rows("SELECT * FROM favourites") == []
+
+
+async def test_ratings_follow_reviews_and_order_the_search(service: Harness) -> None:
+    worse, better = await approved(service), await approved(service)
+    rate = {"average_rating": Decimal("4.8"), "total_reviews": 42}
+    await service.deliver(RatingChanged(tutor_id=better.tutor_id, version=3, **rate))
+    await service.deliver(RatingChanged(tutor_id=worse.tutor_id, version=1, average_rating=Decimal("4.8"), total_reviews=2))
+
+    await service.deliver(RatingChanged(tutor_id=better.tutor_id, version=2, average_rating=Decimal(1), total_reviews=1))
+
+    assert ((await card(service, better))["average_rating"], (await card(service, better))["total_reviews"]) == (4.8, 42)
+    assert await found(service.client()) == [better.tutor_id, worse.tutor_id]
+
+
+async def test_a_rating_stays_when_the_profile_changes(service: Harness) -> None:
+    tutor, other = await approved(service), await approved(service)
+    await service.deliver(RatingChanged(tutor_id=tutor.tutor_id, version=1, average_rating=Decimal("3.5"), total_reviews=1))
+
+    await tutor.call("PATCH", "/api/tutors/me/pricing", json={"hourly_rate": 99})
+
+    assert await found(service.client()) == [tutor.tutor_id, other.tutor_id]
+
+
+async def test_when_all_reviews_are_gone_so_is_the_rating(service: Harness) -> None:
+    tutor = await approved(service)
+
+    await service.deliver(RatingChanged(tutor_id=tutor.tutor_id, version=1, average_rating=None, total_reviews=0))
+
+    assert (await card(service, tutor))["average_rating"] == 0
+
+
+async def test_who_has_a_live_connection_is_online(service: Harness) -> None:
+    tutor = await approved(service)
+
+    await service.deliver(PresenceChanged(user_id=tutor.user_id, version=2, is_online=True))
+    await service.deliver(PresenceChanged(user_id=tutor.user_id, version=1, is_online=False))
+    assert (await card(service, tutor))["is_online"] is True
+
+    await service.deliver(PresenceChanged(user_id=tutor.user_id, version=3, is_online=False))
+    assert (await card(service, tutor))["is_online"] is False
+
+
+async def test_completed_lessons_are_counted_and_missed_ones_are_not(service: Harness) -> None:
+    tutor, student = await approved(service), await registers(service)
+
+    async def sessions() -> tuple[int, int]:
+        detail = await student.get(f"/api/tutors/{tutor.tutor_id}")
+        return (await student.get("/api/profile/student/me"))["total_sessions"], detail["total_sessions"]
+
+    await service.deliver(BookingCompleted(**booking(tutor, student, 3, "COMPLETED")))
+    await service.deliver(BookingRequested(**booking(tutor, student, 1, "PENDING")))
+    assert await sessions() == (1, 1)
+
+    await service.deliver(BookingNoShow(**booking(tutor, student, 4, "NO_SHOW_STUDENT")))
+    assert await sessions() == (0, 0)
+
+
+async def test_answers_are_counted_in_whatever_order_they_arrive(service: Harness) -> None:
+    tutor, student = await approved(service), await registers(service)
+    confirmed = BookingConfirmed(**booking(tutor, student, 2, "CONFIRMED"), occurred_at=NOW - timedelta(hours=1))
+    ignored = BookingRequested(**booking(tutor, student, 1, "PENDING", booking_id=8))
+
+    await service.deliver(BookingCompleted(**booking(tutor, student, 3, "COMPLETED")), confirmed, ignored)
+
+    answered = (await student.get(f"/api/tutors/{tutor.tutor_id}"))["response_statistics"]
+    assert answered == {"response_rate": 0.5, "response_time_minutes": 60}
+
+
+async def test_a_resync_says_everything_again_without_changing_it(service: Harness) -> None:
+    tutor = await approved(service)
+    before = (await service.outbox("profiles.tutor.changed.v1"))[-1]["data"]
+
+    await resync(Runtime(service.app.state.settings, service.database))
+
+    assert [e["data"] for e in await service.outbox("profiles.tutor.snapshotted.v1")] == [before]
+    assert await found(service.client()) == [tutor.tutor_id]
+
+
+async def test_a_snapshot_of_an_account_makes_the_profile_too(service: Harness) -> None:
+    await service.deliver(UserSnapshot(**account(77, "tutor", 4)))
+
+    assert (await Person(service, 77, "tutor").profile())["user_id"] == 77

@@ -1,0 +1,226 @@
+"""Finding tutors."""
+
+import asyncio
+import random
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from services.profiles.actions import search
+from services.profiles.actions.search import Criteria
+from services.profiles.jobs import fold_counts
+from services.profiles.queries.search import ORDERS
+from shared.paging import Page
+from shared.worker import Runtime
+from tests.harness import Harness
+from tests.services.profiles.people import admin, approved, found, registers, subject, tutor
+from tests.services.profiles.population import LANGUAGES, WORDS, expected, populate
+
+
+@pytest.fixture
+def runtime(service: Harness) -> Runtime:
+    return Runtime(service.app.state.settings, service.database)
+
+
+def criteria(rng: random.Random, subjects: list[int]) -> Criteria:
+    """Some filters, each as often there as not."""
+
+    def maybe(value: Any) -> Any:
+        return value if rng.random() < 0.5 else None
+
+    return Criteria(
+        subject_id=maybe(rng.choice(subjects)),
+        min_rate=maybe(rng.choice([Decimal(20), Decimal("20.50"), Decimal(30)])),
+        max_rate=maybe(rng.choice([Decimal(30), Decimal("30.50"), Decimal(100)])),
+        experience_years=maybe(rng.randint(0, 5)),
+        languages=tuple(maybe(rng.sample(LANGUAGES, rng.randint(1, 2))) or ()),
+        search=maybe(" ".join(rng.sample(WORDS, rng.randint(1, 2)))),
+        sort=rng.choice(list(ORDERS)),  # type: ignore[arg-type]
+    )
+
+
+async def all_pages(service: Harness, wanted: Criteria, size: int) -> tuple[list[int], set[int]]:
+    """The ids of page after page, and the totals that the pages gave."""
+    ids: list[int] = []
+    totals = set()
+    number = 1
+    while True:
+        async with service.database.reading() as tx:
+            hits, total = await search.find(tx, wanted, Page(number, size))
+        totals.add(total)
+        if not hits:
+            return ids, totals
+        ids += [hit.id for hit in hits]
+        number += 1
+
+
+@pytest.mark.parametrize("is_folded", [False, True])
+async def test_pages_hold_exactly_what_meets_the_criteria_in_order(service: Harness, runtime: Runtime, is_folded: bool) -> None:
+    everybody, subjects = await populate(service, 60)
+    if is_folded:
+        await fold_counts(runtime)
+    rng = random.Random(2)
+
+    for _ in range(80):
+        wanted = criteria(rng, subjects)
+        ids, totals = await all_pages(service, wanted, rng.choice([3, 7, 20]))
+        assert (ids, totals) == (expected(everybody, wanted), {len(ids)}), wanted
+
+
+async def test_totals_stay_exact_while_profiles_change(service: Harness, runtime: Runtime) -> None:
+    teacher, maths = await approved(service, rate=30), await subject(service)
+    await fold_counts(runtime)
+
+    async def total(**query: Any) -> int:
+        page = (await service.client().get("/api/tutors", params=query | {"page": 9, "page_size": 1})).json()
+        assert page["items"] == []
+        return int(page["total"])
+
+    assert (await total(), await total(max_rate=30), await total(languages="en")) == (1, 1, 1)
+    await teacher.call("PATCH", "/api/tutors/me/pricing", json={"hourly_rate": 31})
+    assert (await total(), await total(max_rate=30), await total(min_rate=31)) == (1, 0, 1)
+    await teacher.call("PATCH", "/api/tutors/me/about", json={"languages": ["es", "fr"], "experience_years": 20})
+    assert (await total(languages="en"), await total(languages="es"), await total(languages="es,fr")) == (0, 1, 1)
+    await fold_counts(runtime)
+    assert (await total(experience_years=20), await total(experience_years=21), await total(languages="fr")) == (1, 0, 1)
+    await teacher.call("PUT", "/api/tutors/me/subjects", json={"subject_ids": [maths]})
+    assert await total(subject_id=maths) == 1
+    await teacher.changes(is_active=False)
+    await fold_counts(runtime)
+    assert (await total(), await total(subject_id=maths)) == (0, 0)
+
+
+async def test_counts_are_folded_to_nothing_left(service: Harness, runtime: Runtime) -> None:
+    await populate(service, 5)
+
+    await asyncio.gather(*(fold_counts(runtime) for _ in range(3)))
+
+    async with service.database.reading() as tx:
+        assert await tx.value("SELECT count(*) FROM catalogue_changes") == 0
+        assert await tx.value("SELECT sum(tutors) FROM catalogue_counts WHERE subject_id = 0 AND language = ''") == 5
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "calculus",
+        "calculs",
+        "CALCULUS",
+        "calc",
+        "garcia",
+        "García",
+        "mathematcis",
+        "experienced calculus",
+        "the calculus of garcia",
+    ],
+)
+async def test_words_are_found_however_they_are_written(service: Harness, text: str) -> None:
+    maths = await subject(service, "Mathematics")
+    wanted = await approved(service, [maths], last_name="García", headline="Ten years of calculus", title="Experienced")
+    await approved(service, headline="Cooking for two")
+
+    assert await found(service.client(), search=text) == [wanted.tutor_id]
+
+
+@pytest.mark.parametrize(
+    ("text", "headline"),
+    [("100%", "Success: 100% sure"), ("%", "Success: 100% sure"), ("_", "snake_case"), ("c++", "C++ and more"), ("c#", "C# too")],
+)
+async def test_symbols_are_plain_characters(service: Harness, text: str, headline: str) -> None:
+    wanted = await approved(service, headline=headline)
+    await approved(service, headline="Plain words of 100 years, c and s")
+
+    assert await found(service.client(), search=text) == [wanted.tutor_id]
+
+
+async def test_words_that_nobody_wrote_find_nobody(service: Harness) -> None:
+    await approved(service)
+
+    for text in ("xylophonist", "!!!", "'; DROP TABLE tutors", "a:*", "\\", "\U0001f600"):
+        assert await found(service.client(), search=text) == [], text
+
+
+async def test_all_words_must_be_there(service: Harness) -> None:
+    both = await approved(service, headline="galaxy bridge")
+    await approved(service, headline="galaxy")
+
+    assert await found(service.client(), search="bridge galaxy") == [both.tutor_id]
+
+
+async def test_only_approved_active_tutors_are_found(service: Harness) -> None:
+    shown, gone = await approved(service), await approved(service)
+    await tutor(service)
+    await gone.changes(is_active=False)
+
+    assert await found(service.client()) == [shown.tutor_id]
+
+
+async def test_a_page_says_how_many_there_are(service: Harness) -> None:
+    for _ in range(3):
+        await approved(service)
+
+    page = (await service.client().get("/api/tutors", params={"page_size": 2})).json()
+    beyond = (await service.client().get("/api/tutors", params={"page_size": 2, "page": 50})).json()
+
+    assert (page["total"], page["total_pages"], page["page"], page["page_size"], len(page["items"])) == (3, 2, 1, 2, 2)
+    assert (beyond["total"], beyond["total_pages"], beyond["items"]) == (3, 2, [])
+
+
+async def test_a_card_is_what_clients_expect(service: Harness) -> None:
+    maths = await subject(service, "Mathematics")
+    person = await approved(service, [maths], rate=45, headline="H", languages=["en", "es"], experience_years=10)
+    await person.call("PUT", "/api/tutors/me/education", json={"education": [{"degree": "Master's in Education"}]})
+
+    item = (await service.client().get("/api/tutors")).json()["items"][0]
+
+    assert item == (await service.client().get(f"/api/tutors/{person.tutor_id}/public")).json()
+    assert (item["hourly_rate"], item["currency"], item["languages"]) == (45.0, "USD", ["English", "Spanish"])
+    assert (item["education"], item["subjects"]) == (
+        "Master's in Education",
+        [{"id": maths, "name": "Mathematics", "category": "STEM"}],
+    )
+    assert (item["is_approved"], item["is_online"], item["average_rating"], item["total_reviews"]) == (True, False, 0.0, 0)
+
+
+async def test_languages_may_be_codes_or_names(service: Harness) -> None:
+    wanted = await approved(service, languages=["uk"])
+    await approved(service, languages=["en"])
+
+    assert await found(service.client(), languages="Ukrainian, fr") == [wanted.tutor_id]
+    assert len(await found(service.client(), languages="")) == 2
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"page": 0},
+        {"page_size": 101},
+        {"page": "x"},
+        {"min_rate": -1},
+        {"min_rate": "NaN"},
+        {"max_rate": "inf"},
+        {"experience_years": -1},
+        {"languages": "xx"},
+        {"sort": "name"},
+        {"subject_id": 0},
+        {"subject_id": 2**63},
+        {"search": ""},
+        {"search": "x" * 101},
+        {"search": "a\x00"},
+    ],
+)
+async def test_impossible_criteria_are_refused(service: Harness, query: dict[str, Any]) -> None:
+    assert (await service.client().get("/api/tutors", params=query)).status_code == 422
+
+
+async def test_a_signed_in_student_sees_which_are_favorites(service: Harness) -> None:
+    student, chosen = await registers(service), await approved(service)
+    await approved(service)
+    await student.call("POST", f"/api/students/favorites/{chosen.tutor_id}", 201)
+
+    items = (await student.get("/api/tutors"))["items"]
+
+    assert {i["id"]: i["is_favorite"] for i in items}[chosen.tutor_id] is True
+    assert [i["is_favorite"] for i in items].count(False) == 1
+    assert (await admin(service).get("/api/tutors"))["items"][0]["is_favorite"] is None
