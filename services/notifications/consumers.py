@@ -111,8 +111,8 @@ async def tell_tutor(tx: Tx, event: TutorApproved | TutorRejected) -> None:
 @subscriptions.on(MessageDelivered)
 async def tell_of_message(tx: Tx, event: MessageDelivered) -> None:
     """Both people's devices get it; the recipient is notified, unless it was read before this event came by."""
-    await tx.run(queries.MEET, one=event.sender_id, other=event.recipient_id)
-    read_up_to = await tx.value(queries.READ_UP_TO, user_id=event.recipient_id, other_id=event.sender_id)
+    sides = await tx.rows(queries.MEET, one=event.sender_id, other=event.recipient_id)
+    read_up_to = next(side["read_up_to"] for side in sides if side["user_id"] == event.recipient_id)
     fields = _message_fields(event)
     messages = [
         Live(event.recipient_id, {"type": "new_message"} | fields),

@@ -84,18 +84,16 @@ UPDATE notifications SET is_read = true
 WHERE user_id = %(user_id)s AND fold_key = %(fold_key)s AND NOT is_read AND newest_id <= %(read_up_to)s
 """
 
-# Both directions, always in the same order, so that two people writing to each other wait instead of dying of a deadlock.
+# Both directions, always in the same order, so that two people writing to each other wait instead of dying of a deadlock. The
+# rows stay locked until commit: a message, and the news that it was read, may be in work at the same time.
 MEET = """
-INSERT INTO threads (user_id, other_id)
+INSERT INTO threads AS t (user_id, other_id)
 SELECT * FROM (VALUES (%(one)s::bigint, %(other)s::bigint), (%(other)s, %(one)s)) AS pair (user_id, other_id) ORDER BY user_id
-ON CONFLICT DO NOTHING
+ON CONFLICT (user_id, other_id) DO UPDATE SET read_up_to = t.read_up_to
+RETURNING user_id, read_up_to
 """
-# Locked until commit: a message and the news that it was read may be in work at the same time.
-READ_UP_TO = "SELECT read_up_to FROM threads WHERE user_id = %(user_id)s AND other_id = %(other_id)s FOR UPDATE"
 HAS_READ = """
-INSERT INTO threads AS t (user_id, other_id, read_up_to) VALUES (%(user_id)s, %(other_id)s, %(read_up_to)s)
-ON CONFLICT (user_id, other_id) DO UPDATE SET read_up_to = greatest(t.read_up_to, excluded.read_up_to)
-RETURNING read_up_to
+UPDATE threads SET read_up_to = greatest(read_up_to, %(read_up_to)s) WHERE user_id = %(user_id)s AND other_id = %(other_id)s
 """
 HAVE_MET = "SELECT EXISTS (SELECT FROM threads WHERE user_id = %(user_id)s AND other_id = %(other_id)s)"
 

@@ -1,5 +1,6 @@
 """Notifications in the app: one per thing and person, folded, read, deleted; nobody sees another's."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -143,6 +144,14 @@ async def test_a_message_that_was_read_before_its_event_came_is_not_told(service
     await service.deliver(event)
 
     assert await listed(service, JANE) == []
+
+
+async def test_a_message_and_the_news_that_it_was_read_may_race(service: Harness) -> None:
+    for _ in range(20):
+        event = message()
+        news = MessagesRead(reader_id=JANE, other_user_id=JOHN, message_ids=[event.message_id], read_at=NOW)
+        await asyncio.gather(service.deliver(event), service.deliver(news))
+        assert await unread(service, JANE) == 0
 
 
 async def test_the_words_of_a_message_are_in_no_notification(service: Harness) -> None:
