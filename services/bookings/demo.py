@@ -1,4 +1,4 @@
-"""A past for the demo data: the same actions as ever under an earlier clock (`python -m services.bookings demo`, only locally)."""
+"""A past for the demo data: the same actions, under an earlier clock (`python -m services.bookings demo`, locally only)."""
 
 import itertools
 from dataclasses import dataclass
