@@ -1,7 +1,8 @@
 """The integrity report: every service's replicas compared with their owners, and healed when asked."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from services.reporting.integrity import counters
@@ -24,18 +25,43 @@ class Findings:
 
 
 async def examine(peers: Peers, database: Database, services: Sequence[str], *, repair: bool) -> Findings:
-    """Compare every replica with its owner; with `repair`, have owners say again what replicas have wrong."""
+    """Compare every replica with its owner; with `repair`, have owners say again what replicas have wrong.
+
+    All are compared before any is healed: what an owner says again reaches all its replicas, and would hide what was wrong."""
     findings = Findings()
     gate = asyncio.Semaphore(AT_ONCE)
 
-    async def one(pair: Pair) -> None:
-        async with gate:
-            await _examine_one(peers, pair, findings, repair=repair)
+    async def compared(pair: Pair) -> None:
+        async with gate, _noted(pair, findings):
+            findings.issues.extend(await compare(peers, pair))
+            findings.checked.append(pair)
 
-    await asyncio.gather(*(one(pair) for pair in await _pairs(peers, services, findings)))
-    wrong = await counters.check(database, repair=repair)
-    (findings.repaired if repair else findings.issues).extend(wrong)
+    async def healed(pair: Pair, issues: list[Finding]) -> None:
+        async with _noted(pair, findings):
+            gone = await heal(peers, pair, issues)
+            findings.repaired.extend(issue for issue in issues if issue in gone)
+
+    await asyncio.gather(*(compared(pair) for pair in await _pairs(peers, services, findings)))
+    if repair:
+        wrong = {
+            pair: [i for i in findings.issues if (i.service, i.entity) == (pair.service, pair.entity)]
+            for pair in findings.checked
+        }
+        await asyncio.gather(*(healed(pair, issues) for pair, issues in wrong.items() if issues))
+        gone = set(findings.repaired)
+        findings.issues = [issue for issue in findings.issues if issue not in gone]
+    miscounted = await counters.check(database, repair=repair)
+    (findings.repaired if repair else findings.issues).extend(miscounted)
     return findings
+
+
+@asynccontextmanager
+async def _noted(pair: Pair, findings: Findings) -> AsyncIterator[None]:
+    """A service that does not answer leaves its replica unchecked."""
+    try:
+        yield
+    except Unasked as error:
+        findings.unchecked.append(Finding(pair.service, pair.entity, None, str(error)))
 
 
 async def _pairs(peers: Peers, services: Sequence[str], findings: Findings) -> list[Pair]:
@@ -59,15 +85,3 @@ async def _pairs(peers: Peers, services: Sequence[str], findings: Findings) -> l
             common = [name for name in replica.fields if name in owned[replica.owner, replica.entity]]
             pairs.append(Pair(service, replica.entity, replica.owner, Part(fields=common, only=replica.only)))
     return pairs
-
-
-async def _examine_one(peers: Peers, pair: Pair, findings: Findings, *, repair: bool) -> None:
-    try:
-        issues = await compare(peers, pair)
-        healed = await heal(peers, pair, issues) if repair and issues else set()
-    except Unasked as error:
-        findings.unchecked.append(Finding(pair.service, pair.entity, None, str(error)))
-        return
-    findings.checked.append(pair)
-    findings.issues.extend(issue for issue in issues if issue not in healed)
-    findings.repaired.extend(issue for issue in issues if issue in healed)

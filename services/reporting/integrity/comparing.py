@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from services.reporting import rules
 from services.reporting.integrity.peers import Peers
@@ -21,7 +21,7 @@ class Pair:
     service: str
     entity: str
     owner: str
-    part: Part
+    part: Part = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
