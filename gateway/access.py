@@ -7,9 +7,10 @@ text from our own table or checked against a pattern, and needs no escaping. Que
 import asyncio
 import sys
 import time
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
-from gateway.visit import Visit
+if TYPE_CHECKING:
+    from gateway.exchange import Exchange
 
 EVERY = 0.1  # seconds between writes
 MAX_LINES = 512  # written sooner when so many wait
@@ -25,14 +26,14 @@ class AccessLog:
         self._due: asyncio.TimerHandle | None = None
         self._second = (0, "")
 
-    def write(self, visit: Visit, seconds: float) -> None:
+    def write(self, exchange: "Exchange", seconds: float) -> None:
         if not self.enabled:
             return
-        inbound, who = visit.inbound, "null" if visit.user_id is None else visit.user_id
+        request, who = exchange.request, "null" if exchange.user_id is None else exchange.user_id
         self._lines.append(
-            f'{{"event":"request","level":"info","service":"gateway","method":"{inbound.method}","route":"{visit.route}",'
-            f'"status":{visit.status},"ms":{seconds * 1000:.2f},"request_id":"{inbound.request_id.decode()}","user_id":{who},'
-            f'"client":"{visit.client.address}","timestamp":"{self._now()}"}}\n'
+            f'{{"event":"request","level":"info","service":"gateway","method":"{request.method}","route":"{exchange.template}",'
+            f'"status":{exchange.status},"ms":{seconds * 1000:.2f},"request_id":"{request.request_id.decode()}","user_id":{who},'
+            f'"client":"{exchange.client.address}","timestamp":"{self._now()}"}}\n'
         )
         if len(self._lines) >= MAX_LINES:
             self.flush()

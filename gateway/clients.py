@@ -49,11 +49,12 @@ class TrustedProxies:
         """Raises ValueError for what is not an address or network."""
         self._networks = [ip_network(n, strict=False) for n in networks]
 
-    def client(self, peer: str, scheme: str, host: bytes, forwarded: dict[bytes, bytes]) -> Client:
+    def client(self, peer: str, scheme: str, host: bytes, forwarded: dict[bytes, bytes] | None) -> Client:
         """The client behind `peer`. In `x-forwarded-for` the rightmost address that is not itself a trusted proxy's counts:
         what stands further left was written by whoever pleased."""
         if not self._networks or not self._trusts(peer):
             return Client(peer, limit_key(peer), scheme, host)
+        forwarded = forwarded or {}
         address = peer
         for hop in reversed(forwarded.get(b"x-forwarded-for", b"").decode("latin-1").split(",")):
             parsed = _parse(hop)

@@ -8,9 +8,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from gateway.answers import Send, answer
 from gateway.openapi import merge
-from gateway.outbound import POLICY, Headers
+from gateway.page import Page
 from gateway.routes import Routes
 from gateway.upstream.errors import ServiceBroke
 from gateway.upstream.fetch import fetch
@@ -113,26 +112,25 @@ class Docs:
     def owns(self, path: str) -> bool:
         return path in ("/openapi.json", "/asyncapi.json", "/docs", "/redoc") or path.startswith("/docs/")
 
-    async def serve(self, path: str, known_tag: bytes, send: Send, headers: Headers) -> int:
-        """Answer a GET. Raises `Refusal`."""
+    async def serve(self, path: str, known_tag: bytes) -> Page:
+        """Raises `Refusal`."""
         if path in ("/openapi.json", "/asyncapi.json"):
             body, tag = await self._documents.current() if path == "/openapi.json" else _asyncapi()
-            return await _tagged(send, body, tag, known_tag, [*headers, (b"cache-control", b"no-cache")], b"application/json")
+            return _tagged(body, tag, known_tag, b"no-cache", b"application/json")
         if path in ("/docs", "/redoc"):
-            page = SWAGGER if path == "/docs" else REDOC
-            return await answer(send, 200, page, [*headers, (POLICY, self._policy)], b"text/html; charset=utf-8")
+            policy = b"content-security-policy: %b\r\n" % self._policy
+            return Page(200, SWAGGER if path == "/docs" else REDOC, policy, b"text/html; charset=utf-8")
         name = path.removeprefix("/docs/")
         if name not in self._assets:
             raise NotFound
-        cached = [*headers, (b"cache-control", b"public, max-age=3600")]
-        return await _tagged(send, self._assets[name], self._tags[name], known_tag, cached, TYPES[Path(name).suffix])
+        return _tagged(self._assets[name], self._tags[name], known_tag, b"public, max-age=3600", TYPES[Path(name).suffix])
 
 
-async def _tagged(send: Send, body: bytes, tag: bytes, known_tag: bytes, headers: Headers, content_type: bytes) -> int:
-    headers = [*headers, (b"etag", tag)]
+def _tagged(body: bytes, tag: bytes, known_tag: bytes, cached: bytes, content_type: bytes) -> Page:
+    headers = b"etag: %b\r\ncache-control: %b\r\n" % (tag, cached)
     if tag in [t.strip().removeprefix(b"W/") for t in known_tag.split(b",")]:
-        return await answer(send, 304, b"", headers, content_type)
-    return await answer(send, 200, body, headers, content_type)
+        return Page(304, b"", headers)
+    return Page(200, body, headers, content_type)
 
 
 def _asyncapi() -> tuple[bytes, bytes]:

@@ -1,13 +1,17 @@
 """Who may come through, and how often: the token, checked once, and the rate limit of whom it names."""
 
+from collections.abc import Callable
+
 from gateway import metrics
 from gateway.limits import Limiter
-from gateway.limits.rate import Rate
-from gateway.outbound import limits
+from gateway.limits.rate import Rate, Verdict
+from gateway.outgoing import limits
 from gateway.routes import Access, Class, Route
-from gateway.visit import Visit
+from gateway.server.request import Request
 from shared.errors import Refusal, TooMany, Unauthorized
-from shared.tokens import InvalidToken, TokenVerifier
+from shared.tokens import Claims, InvalidToken, TokenVerifier
+
+Counted = Callable[[bytes, Refusal | None], None]
 
 
 class Guard:
@@ -16,38 +20,48 @@ class Guard:
     def __init__(self, verifier: TokenVerifier, limiter: Limiter, rates: dict[Class, Rate | None]) -> None:
         self._verifier, self._limiter, self._rates = verifier, limiter, rates
 
-    async def admit(self, route: Route, visit: Visit) -> None:
-        """Notes whose request it is, if anybody's, and the limit's state for the answer. Raises `Refusal`."""
-        inbound = visit.inbound
-        access = route.needs(inbound.method)
-        refusal: Refusal | None = None
-        if access is not Access.OPEN and inbound.authorization is not None:
-            try:
-                claims = await self._verifier.verify(bearer(inbound.authorization))
-                visit.user_id = claims.user_id
-            except Refusal as error:
-                refusal = error
-        elif access is Access.REQUIRED:
-            refusal = Unauthorized()
-        if (rate := self._rates[route.rate]) is not None:
-            await self._count(route.rate, rate, visit)
-        if refusal is not None:
-            raise refusal
+    def recall(self, route: Route, request: Request) -> Claims | str | None:
+        """Whose request it is; None when it is nobody's and need not be; or the token, when `verify` is needed to say.
+        Raises `Refusal`."""
+        access = route.needs(request.method)
+        if access is Access.OPEN:
+            return None
+        if request.authorization is None:
+            if access is Access.REQUIRED:
+                raise Unauthorized
+            return None
+        token = bearer(request.authorization)
+        return self._verifier.recall(token) or token
 
-    async def _count(self, kind: Class, rate: Rate, visit: Visit) -> None:
-        user = visit.user_id
-        who = visit.client.key if user is None or kind is not Class.DEFAULT else f"user {user}"
-        verdict = await self._limiter.check(f"{kind.value}:{who}", rate)
-        visit.headers += limits(rate, verdict)
-        if not verdict.allowed:
-            wait = max(1, int(-(-verdict.reset // 1)))
-            metrics.limited.labels(kind.value).inc()
-            raise TooMany(f"Too many requests. Try again in {wait} second{'s' * (wait > 1)}.", retry_after=wait)
+    async def verify(self, token: str) -> Claims:
+        """Raises `Refusal`."""
+        return await self._verifier.verify(token)
+
+    def count(self, route: Route, user: int | None, address: str, then: Counted) -> None:
+        """Count the request, and tell `then` the limit's headers, and the refusal if it is one too many."""
+        rate = self._rates[route.rate]
+        if rate is None:
+            then(b"", None)
+            return
+        limited = rate
+
+        def settle(verdict: Verdict) -> None:
+            then(limits(limited, verdict), None if verdict.allowed else _too_many(route, verdict))
+
+        who = address if user is None or route.rate is not Class.DEFAULT else f"user {user}"
+        self._limiter.check(f"{route.rate.value}:{who}", rate, settle)
 
 
 def bearer(authorization: bytes) -> str:
     """The token in an Authorization header. Raises `InvalidToken`."""
     scheme, _, token = authorization.partition(b" ")
-    if scheme.lower() != b"bearer" or not token.isascii():
+    token = token.strip()
+    if scheme.lower() != b"bearer" or not token or not token.isascii():
         raise InvalidToken
-    return token.strip().decode()
+    return token.decode()
+
+
+def _too_many(route: Route, verdict: Verdict) -> TooMany:
+    wait = max(1, int(-(-verdict.reset // 1)))
+    metrics.limited.labels(route.rate.value).inc()
+    return TooMany(f"Too many requests. Try again in {wait} second{'s' * (wait > 1)}.", retry_after=wait)

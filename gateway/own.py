@@ -2,13 +2,14 @@
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from gateway.answers import Send, answer
 from gateway.clients import is_private
 from gateway.docs import Docs
 from gateway.health import Health
-from gateway.visit import Visit
+from gateway.page import Page
+from gateway.server.request import Request
 from shared.errors import NotFound, Refusal
 
+NO_STORE = b"cache-control: no-store\r\n"
 LIVE = b'{"status": "healthy"}'
 DRAINING = b'{"status": "draining"}'
 
@@ -31,21 +32,19 @@ class Own:
     def owns(self, path: str) -> bool:
         return path in ("/health", "/health/live", "/health/ready", "/metrics") or self._docs.owns(path)
 
-    async def serve(self, path: str, visit: Visit, send: Send) -> int:
+    async def serve(self, path: str, request: Request, peer: str) -> Page:
         """Raises `Refusal`."""
-        inbound, headers = visit.inbound, visit.headers
-        if inbound.method not in ("GET", "HEAD"):
+        if request.method not in ("GET", "HEAD"):
             raise MethodNotAllowed
         if self._docs.owns(path):
-            return await self._docs.serve(path, inbound.known_tag, send, headers)
-        headers = [*headers, (b"cache-control", b"no-store")]
+            return await self._docs.serve(path, request.known_tag)
         if path == "/health":
             status, body = await self._health.report()
-            return await answer(send, status, body, headers)
+            return Page(status, body, NO_STORE)
         if path == "/health/live":
-            return await answer(send, 200, LIVE, headers)
+            return Page(200, LIVE, NO_STORE)
         if path == "/health/ready":
-            return await answer(send, 503 if self.draining else 200, DRAINING if self.draining else LIVE, headers)
-        if inbound.forwarded or not is_private(visit.peer):
+            return Page(503 if self.draining else 200, DRAINING if self.draining else LIVE, NO_STORE)
+        if request.forwarded or not is_private(peer):
             raise NotFound
-        return await answer(send, 200, generate_latest(), headers, CONTENT_TYPE_LATEST.encode())
+        return Page(200, generate_latest(), NO_STORE, CONTENT_TYPE_LATEST.encode())

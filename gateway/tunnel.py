@@ -3,27 +3,25 @@ and close codes arrive as they were sent. Only frame headers are looked at, to b
 """
 
 import asyncio
-from collections.abc import Callable
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import httptools
 
 from gateway import metrics
-from gateway.answers import Send, refuse
 from gateway.frames import FrameMeter, FrameTooLarge, close_frame
-from gateway.inbound import outbound_head
-from gateway.outbound import Headers
+from gateway.incoming import head_for_service
 from gateway.sweeper import Sweeper
 from gateway.upstream.errors import ServiceBroke, ServiceTimeout, ServiceUnavailable
 from gateway.upstream.pool import CONNECT_TIMEOUT, Pool
-from gateway.visit import Visit
 from shared.errors import BadRequest, Refusal
+
+if TYPE_CHECKING:
+    from gateway.exchange import Exchange
 
 HANDSHAKE_TIMEOUT = 10.0
 LAST_WORDS = 5.0  # seconds for a client to read the close frame
 SERVER_FRAME = 16 * 1024 * 1024  # a service is trusted to bound what it sends
 TRY_LATER, TOO_BIG, RESTARTING, GONE = 1013, 1009, 1012, 1001
-Takeover = Callable[[asyncio.Protocol], tuple[asyncio.Transport, bytes]]
 UPGRADE = b"connection: Upgrade\r\nupgrade: websocket\r\n"
 
 
@@ -46,25 +44,26 @@ class Tunnels:
     def __len__(self) -> int:
         return len(self._open)
 
-    async def open(self, pool: Pool, visit: Visit, path: str, takeover: Takeover | None, send: Send) -> int:
-        """Gives back 101, or the status that was answered instead. Raises `Refusal`."""
-        inbound = visit.inbound
-        if takeover is None or inbound.upgrade != b"websocket" or inbound.method != "GET":
+    async def open(self, exchange: "Exchange") -> None:
+        """Raises `Refusal`."""
+        request = exchange.request
+        if request.upgrade != b"websocket" or request.method != "GET":
             raise NotAWebSocket
         if len(self._open) >= self._most:
             raise ServiceUnavailable
-        service = await _shake(pool, outbound_head(inbound, visit.client, path, UPGRADE))
+        head = head_for_service(request, exchange.client, exchange.path, UPGRADE)
+        service = await _shake(exchange.front.pools[exchange.service], head)
         if service.status != 101:
             service.transport.abort()
-            return await refuse(send, _Rejected(service.status), visit.headers)
+            raise _Rejected(service.status)
         tunnel = Tunnel(self, service, self._idle, self._frame)
         client_side = _ClientSide(tunnel)
-        client_side.transport, tail = takeover(client_side)
+        client_side.transport = exchange.protocol.takeover(client_side)
+        exchange.took_over()
         self._open.add(tunnel)
         metrics.websockets.inc()
         self._sweeper.watch(tunnel)
-        tunnel.join(client_side, tail)
-        return 101
+        tunnel.join(client_side, exchange.tail)
 
     def closed(self, tunnel: "Tunnel") -> None:
         if tunnel in self._open:
@@ -182,7 +181,7 @@ class _ServiceSide(asyncio.Protocol):
         self.shaken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.status = 0
         self.early = b""
-        self._headers: Headers = []
+        self._headers: list[tuple[bytes, bytes]] = []
         self._parser = httptools.HttpResponseParser(self)
 
     def response(self) -> bytes:

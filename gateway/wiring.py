@@ -1,21 +1,21 @@
 """Puts the gateway together when the server starts, and takes it apart when it stops (the ASGI lifespan)."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any
 
 from gateway.access import AccessLog
-from gateway.answers import Receive, Send
-from gateway.app import Gateway
 from gateway.clients import TrustedProxies
 from gateway.docs import Docs, Documents
+from gateway.front import Front
 from gateway.guard import Guard
 from gateway.health import Health
 from gateway.limits import Limiter
 from gateway.limits.link import Address, Link
 from gateway.limits.rate import Rate
 from gateway.limits.window import SCRIPT
-from gateway.outbound import Cors
+from gateway.outgoing import Cors
 from gateway.own import Own
 from gateway.routes import Class, Routes
 from gateway.server.protocol import EdgeState, Patience
@@ -27,27 +27,20 @@ from shared.broker import Broker
 from shared.revocations import Follower
 from shared.tokens import TokenVerifier, keys_at
 
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
 
 class Application:
     """What uvicorn is given. `drain` is called once the process has been told to stop."""
 
     def __init__(self, settings: GatewaySettings) -> None:
         self._settings = settings
-        self._gateway: Gateway
         self._tunnels: Tunnels
         self._own: Own
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            await self._lifespan(scope, receive, send)
-        else:
-            await self._gateway(scope, receive, send)
-
-    def drain(self) -> None:
-        self._own.draining = True
-        self._tunnels.close_all()
-
-    async def _lifespan(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        """Lifespan only: requests are answered by `EdgeProtocol` itself."""
         await receive()
         async with AsyncExitStack() as stack:
             try:
@@ -59,12 +52,15 @@ class Application:
             await receive()
         await send({"type": "lifespan.shutdown.complete"})
 
+    def drain(self) -> None:
+        self._own.draining = True
+        self._tunnels.close_all()
+
     async def _start(self, stack: AsyncExitStack, state: dict[str, Any]) -> None:
         settings = self._settings
         sweeper = Sweeper()
         sweeper.start()
         stack.callback(sweeper.stop)
-        state["edge"] = EdgeState(sweeper, Patience(settings.head_timeout, settings.body_timeout, idle=settings.idle_timeout))
         pools = {name: Pool(name, url, sweeper, settings.answer_timeout) for name, url in settings.services().items()}
         for pool in pools.values():
             stack.callback(pool.close)
@@ -80,7 +76,7 @@ class Application:
         self._tunnels = Tunnels(sweeper, idle=settings.websocket_idle, frame=settings.websocket_frame)
         routes = Routes()
         self._own = Own(Health(pools), Docs(Documents(pools, routes, settings.public_url), settings.public_url))
-        self._gateway = Gateway(
+        front = Front(
             routes=routes,
             guard=Guard(verifier, Limiter(link), _rates(settings)),
             pools=pools,
@@ -90,6 +86,8 @@ class Application:
             proxies=TrustedProxies(settings.trusted_proxies),
             access=access,
         )
+        patience = Patience(settings.head_timeout, settings.body_timeout, idle=settings.idle_timeout)
+        state["edge"] = EdgeState(sweeper, patience, front.answer)
 
 
 def _rates(settings: GatewaySettings) -> dict[Class, Rate | None]:

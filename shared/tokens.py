@@ -17,12 +17,15 @@ from shared.errors import Unauthorized, Unavailable
 ISSUER = AUDIENCE = "edustream"
 ALGORITHM = "EdDSA"
 REQUIRED = ["exp", "iat", "iss", "aud", "sub", "jti"]
-KEYS_FOR = 300.0  # seconds after which the keys are asked for again, so that a withdrawn one stops counting
+KEYS_FOR = 240.0  # seconds after which the keys are asked for again, beside requests, so that a withdrawn one stops counting
+TOO_OLD = 300.0  # seconds after which requests wait for that answer: nobody had asked for long
 ASK_AGAIN = 2.0  # seconds between questions when a token names an unknown key, so that forgeries cannot flood auth
+PAUSE = 30.0  # seconds between questions that requests wait for while auth does not answer
+FORGET_EVERY = 10.0  # seconds
 REMEMBERED = 20_000  # tokens
 
 log = logs.get(__name__)
-Keys = dict[str, jwt.PyJWK]
+Fetch = Callable[[], Awaitable[dict[str, Any]]]
 
 
 class Role(StrEnum):
@@ -54,6 +57,7 @@ class Revocations:
     def __init__(self) -> None:
         self._versions: dict[int, tuple[int, float]] = {}
         self._sessions: dict[str, float] = {}
+        self._forget_at = 0.0
 
     def revoke_user(self, user_id: int, below_version: int, until: float) -> None:
         known = self._versions.get(user_id, (0, 0.0))
@@ -68,41 +72,105 @@ class Revocations:
         revoked = self._versions.get(claims.user_id)
         return (revoked is not None and claims.version < revoked[0]) or claims.session_id in self._sessions
 
+    def __len__(self) -> int:
+        return len(self._versions) + len(self._sessions)
+
     def _forget(self) -> None:
         now = time.time()
-        while self._sessions and next(iter(self._sessions.values())) < now:
-            self._sessions.pop(next(iter(self._sessions)))
-        for user_id in [u for u, (_, until) in self._versions.items() if until < now][:100]:
-            del self._versions[user_id]
+        if now < self._forget_at:
+            return
+        self._forget_at = now + FORGET_EVERY
+        self._sessions = {session_id: until for session_id, until in self._sessions.items() if until >= now}
+        self._versions = {user_id: known for user_id, known in self._versions.items() if known[1] >= now}
+
+
+class KeySet:
+    """Auth's public keys. They are renewed beside requests, which go on with those that are known: an auth that hangs holds up
+    nobody, one that is gone is not missed until its tokens expire."""
+
+    def __init__(self, fetch: Fetch, withdrawn: Callable[[], None]) -> None:
+        self._fetch = fetch
+        self._withdrawn = withdrawn
+        self._keys: dict[str, jwt.PyJWK] = {}
+        self._had_at = self._tried_at = float("-inf")
+        self._asking = asyncio.Lock()
+        self._beside: asyncio.Task[None] | None = None
+
+    @property
+    def age(self) -> float:
+        return time.monotonic() - self._had_at
+
+    async def get(self, kid: str) -> jwt.PyJWK | None:
+        """The key, asked for where it is unknown or too old. Raises `Unavailable` when no key could be had yet."""
+        since_try = time.monotonic() - self._tried_at
+        if since_try > (ASK_AGAIN if kid not in self._keys else PAUSE if self.age > TOO_OLD else float("inf")):
+            await self._ask()
+        if not self._keys:
+            raise Unavailable("Sign-in keys cannot be had at the moment. Try again.")
+        self.renew()
+        return self._keys.get(kid)
+
+    def renew(self) -> None:
+        """Ask beside whatever is going on, if it is time."""
+        if self.age > KEYS_FOR and time.monotonic() - self._tried_at > ASK_AGAIN and not self._asking.locked():
+            self._beside = asyncio.ensure_future(self._ask())  # kept, or the task could be collected while it runs
+
+    async def _ask(self) -> None:
+        tried = self._tried_at
+        async with self._asking:
+            if self._tried_at != tried:  # somebody else asked while this one waited
+                return
+            try:
+                document = await self._fetch()
+                keys = {k["kid"]: jwt.PyJWK.from_dict(k) for k in document["keys"]}
+            except (httpx.HTTPError, OSError, ValueError, KeyError, TypeError, jwt.PyJWTError) as error:
+                log.warning("keys_unreachable", error=type(error).__name__)
+            else:
+                if self._keys.keys() - keys.keys():
+                    self._withdrawn()
+                self._keys, self._had_at = keys, time.monotonic()
+            finally:
+                self._tried_at = time.monotonic()
 
 
 class TokenVerifier:
     """Verifies a token once and remembers the verdict (least recently used first out) until the token expires."""
 
-    def __init__(self, fetch_keys: Callable[[], Awaitable[dict[str, Any]]], revocations: Revocations | None = None) -> None:
-        self.revocations = revocations or Revocations()
-        self._fetch_keys = fetch_keys
-        self._keys: Keys = {}
-        self._asked_at = float("-inf")
-        self._asking = asyncio.Lock()
+    def __init__(self, fetch_keys: Fetch, revocations: Revocations | None = None) -> None:
+        self.revocations = Revocations() if revocations is None else revocations
         self._known: OrderedDict[str, Claims] = OrderedDict()
+        self._keys = KeySet(fetch_keys, withdrawn=self._known.clear)
 
     async def verify(self, token: str) -> Claims:
         """The token's claims. Raises `InvalidToken`, or `Unavailable` when no key could be had yet."""
-        claims = self._known.get(token)
-        if claims is None or time.monotonic() - self._asked_at > KEYS_FOR:
+        claims = self.recall(token)
+        if claims is None:
             claims = await self._check(token)
             self._remember(token, claims)
-        else:
-            self._known.move_to_end(token)
+            self._refuse_dead(token, claims)
+        return claims
+
+    def recall(self, token: str) -> Claims | None:
+        """The claims of a token verified before, without waiting for anything; None when `verify` is needed."""
+        claims = self._known.get(token)
+        if claims is None or self._keys.age > TOO_OLD:
+            return None
+        self._keys.renew()
+        self._known.move_to_end(token)
+        self._refuse_dead(token, claims)
+        return claims
+
+    def _refuse_dead(self, token: str, claims: Claims) -> None:
         if claims.expires_at <= time.time() or self.revocations.has(claims):
             self._known.pop(token, None)
             raise InvalidToken
-        return claims
 
     async def _check(self, token: str) -> Claims:
         try:
-            key = await self._key(jwt.get_unverified_header(token).get("kid"))
+            kid = jwt.get_unverified_header(token).get("kid")
+            key = await self._keys.get(kid) if isinstance(kid, str) else None
+            if key is None:
+                raise InvalidToken
             payload = jwt.decode(
                 token, key, algorithms=[ALGORITHM], issuer=ISSUER, audience=AUDIENCE, options={"require": REQUIRED}
             )
@@ -117,32 +185,6 @@ class TokenVerifier:
             )
         except (jwt.PyJWTError, KeyError, ValueError, TypeError, UnicodeError) as error:
             raise InvalidToken from error
-
-    async def _key(self, kid: object) -> jwt.PyJWK:
-        if not isinstance(kid, str):
-            raise InvalidToken
-        age = time.monotonic() - self._asked_at
-        if age > KEYS_FOR or (kid not in self._keys and age > ASK_AGAIN):
-            await self._refresh()
-        if kid not in self._keys:
-            raise InvalidToken
-        return self._keys[kid]
-
-    async def _refresh(self) -> None:
-        asked = self._asked_at
-        async with self._asking:
-            if self._asked_at != asked:  # another request asked while this one waited
-                return
-            try:
-                document = await self._fetch_keys()
-                self._keys = {k["kid"]: jwt.PyJWK.from_dict(k) for k in document["keys"]}
-                self._asked_at = time.monotonic()
-                self._known.clear()
-            except (httpx.HTTPError, ValueError, KeyError, jwt.PyJWTError) as error:
-                log.warning("keys_unreachable", error=type(error).__name__)
-                if not self._keys:
-                    raise Unavailable("Sign-in keys cannot be had at the moment. Try again.") from error
-                self._asked_at = time.monotonic() - KEYS_FOR + ASK_AGAIN  # go on with the keys we have, ask again soon
 
     def _remember(self, token: str, claims: Claims) -> None:
         self._known[token] = claims

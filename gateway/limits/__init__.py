@@ -1,6 +1,7 @@
 """Rate limits, exact across all gateways that share a Redis, and counted per process while it is away."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from gateway import metrics
@@ -13,7 +14,8 @@ PREFIX = "{edustream:limits}:"  # in braces: one script call names several keys,
 MAX_BATCH = 500  # keys in one call, so that no call keeps Redis from others
 log = logs.get(__name__)
 
-Askers = list["asyncio.Future[Verdict]"]
+Then = Callable[[Verdict], None]
+Batch = dict[tuple[str, Rate], list[Then]]
 
 
 class Limiter:
@@ -22,29 +24,27 @@ class Limiter:
     def __init__(self, link: Link, local: LocalWindows | None = None) -> None:
         self._link = link
         self._local = local or LocalWindows()
-        self._pending: dict[tuple[str, Rate], Askers] = {}
+        self._pending: Batch = {}
         self._asking = False
         self._loop = asyncio.get_running_loop()
 
-    async def check(self, key: str, rate: Rate) -> Verdict:
-        """Count one request of `key`."""
+    def check(self, key: str, rate: Rate, then: Then) -> None:
+        """Count one request of `key`, and tell `then` the verdict."""
         if not self._link.ready:
             metrics.limits_local.inc()
-            return self._local.count(key, rate)
-        answer: asyncio.Future[Verdict] = self._loop.create_future()
-        self._pending.setdefault((key, rate), []).append(answer)
+            then(self._local.count(key, rate))
+            return
+        self._pending.setdefault((key, rate), []).append(then)
         if not self._asking:
             self._asking = True
             self._loop.call_soon(self._ask)
-        return await answer
 
     def _ask(self) -> None:
-        if not self._pending or not self._link.ready:
-            self._asking = False
-            self._settle_locally(self._pending)
-            self._pending = {}
-            return
         batch = self._take()
+        if not batch or not self._link.ready:
+            self._asking = False
+            self._settle_locally(batch)
+            return
         keys: list[str] = []
         arguments: list[int] = []
         for (key, rate), askers in batch.items():
@@ -59,13 +59,13 @@ class Limiter:
 
         self._link.evaluate(keys, arguments).add_done_callback(settle)
 
-    def _take(self) -> dict[tuple[str, Rate], Askers]:
+    def _take(self) -> Batch:
         if len(self._pending) <= MAX_BATCH:
             batch, self._pending = self._pending, {}
             return batch
         return {key: self._pending.pop(key) for key in list(self._pending)[:MAX_BATCH]}
 
-    def _settle(self, batch: dict[tuple[str, Rate], Askers], reply: "asyncio.Future[Any]") -> None:
+    def _settle(self, batch: Batch, reply: "asyncio.Future[Any]") -> None:
         answer = LinkLost() if reply.cancelled() or reply.exception() is not None else reply.result()
         if isinstance(answer, Exception):
             if not isinstance(answer, LinkLost):  # a script flushed away, a server still loading: a new connection mends it
@@ -73,15 +73,23 @@ class Limiter:
                 self._link.drop()
             self._settle_locally(batch)
             return
-        for i, askers in enumerate(batch.values()):
-            passed, remaining, reset = answer[3 * i : 3 * i + 3]
-            for place, asker in enumerate(askers):
-                if not asker.done():
-                    asker.set_result(Verdict(place < passed, max(0, remaining + passed - place - 1), reset / 1_000_000))
+        at = 0
+        for askers in batch.values():
+            passed, remaining, reset = answer[at : at + 3]
+            at += 3
+            for place, then in enumerate(askers):
+                _tell(then, Verdict(place < passed, max(0, remaining + passed - place - 1), reset / 1_000_000))
 
-    def _settle_locally(self, batch: dict[tuple[str, Rate], Askers]) -> None:
+    def _settle_locally(self, batch: Batch) -> None:
         for (key, rate), askers in batch.items():
             metrics.limits_local.inc(len(askers))
-            for asker in askers:
-                if not asker.done():
-                    asker.set_result(self._local.count(key, rate))
+            for then in askers:
+                _tell(then, self._local.count(key, rate))
+
+
+def _tell(then: Then, verdict: Verdict) -> None:
+    """One asker's failure must not keep the others from their verdicts."""
+    try:
+        then(verdict)
+    except Exception:
+        log.exception("verdict_not_taken")

@@ -1,27 +1,45 @@
-"""One kept HTTP/1.1 connection to a service: one exchange at a time, streamed both ways with back-pressure."""
+"""One kept HTTP/1.1 connection to a service: one exchange at a time, told to a listener as it comes."""
 
 import asyncio
+import re
 from collections.abc import Callable
-from typing import cast
+from typing import Protocol, cast
 
 import httptools
 
 from gateway.upstream.errors import ServiceBroke, ServiceTimeout
 from shared.errors import Refusal
 
-HIGH_WATER = 65_536  # bytes of response held before the service is made to wait
-MAX_HEADERS = 100
+MAX_HEAD = 65_536
+INTERIM = re.compile(rb"HTTP/1\.1 1[^\n]*\r\n(?:[^\r\n]+\r\n)*\r\n")
 
-Headers = list[tuple[bytes, bytes]]
+
+class Listener(Protocol):
+    """Who asked. The answer's parts are `connection.head`, `.body` (what came since the last call) and `.done`."""
+
+    def answered(self, connection: "Connection") -> None:
+        """The head has come, with whatever came along."""
+
+    def more(self, connection: "Connection") -> None:
+        """More of the body, or its end."""
+
+    def broke(self, error: Refusal) -> None:
+        """There will be no answer, or no more of it."""
+
+    def hold(self) -> None:
+        """The service reads too slowly: send no more of the request."""
+
+    def resume(self) -> None:
+        """The service has caught up."""
 
 
 class Connection(asyncio.Protocol):
-    """`begin`, then `head`, then `read` until it gives nothing, then back to the pool if `reusable`, else `abort`."""
+    """`begin`, then `write` until `sent_all`, then back to the pool if `reusable`, else `abort`."""
 
     __slots__ = (
-        "_answer_within", "_closed", "_deadline", "_error", "_head_done", "_head_only", "_loop", "_needs_eof", "_on_lost",
-        "_parser", "_paused", "_served", "_started", "_waiter", "_writing", "body", "busy", "done", "headers", "idle_since",
-        "keep", "sent_all", "size", "status", "transport",
+        "_answer_within", "_closed", "_deadline", "_head_only", "_listener", "_loop", "_needs_eof", "_on_lost",
+        "_parser", "_paused", "_raw", "_served", "_stuck", "_told", "body", "done", "head", "idle_since",
+        "keep", "sent_all", "status", "transport",
     )  # fmt: skip
 
     def __init__(self, on_lost: Callable[["Connection"], None], answer_within: float) -> None:
@@ -29,28 +47,21 @@ class Connection(asyncio.Protocol):
         self._on_lost = on_lost
         self._answer_within = answer_within
         self._parser = httptools.HttpResponseParser(self)
-        self._closed = False
-        self._served = False
-        self._waiter: asyncio.Future[None] | None = None
-        self._writing: asyncio.Future[None] | None = None
-        self.busy = False
+        self._listener: Listener | None = None
+        self._closed = self._served = self._stuck = False
         self.idle_since = 0.0
-        self._reset(head_only=False)
+        self._reset()
 
-    def _reset(self, *, head_only: bool) -> None:
-        self._head_only = head_only
-        self._head_done = self._started = self._needs_eof = self._paused = False
-        self._error: Refusal | None = None
+    def _reset(self) -> None:
+        self._head_only = self._told = self._needs_eof = self._paused = False
         self._deadline = 0.0
+        self._raw = self.head = b""  # the head as it came, status line and all
         self.status = 0
-        self.headers: Headers = []
         self.body: list[bytes] = []
-        self.size = 0
-        self.done = False
+        self.done = self.sent_all = False
         self.keep = True
-        self.sent_all = False
 
-    # The proxy's side
+    # The listener's side
 
     @property
     def usable(self) -> bool:
@@ -58,64 +69,53 @@ class Connection(asyncio.Protocol):
 
     @property
     def reusable(self) -> bool:
-        return self.done and self.keep and self.sent_all and self.usable and not self._paused
+        return self.done and self.keep and self.sent_all and not self._paused and self.usable
 
-    def begin(self, data: bytes, *, head_only: bool, whole: bool) -> None:
+    def begin(self, listener: Listener, data: bytes, *, head_only: bool, whole: bool) -> None:
         """Start an exchange with the request's head, and its body if `whole`."""
-        self._reset(head_only=head_only)
-        self.busy = True
+        self._reset()
+        self._listener = listener
+        self._head_only = head_only
         self.sent_all = whole
         self._deadline = self._loop.time() + self._answer_within
         self.transport.write(data)
 
-    async def write(self, data: bytes) -> None:
-        """Send a piece of the request's body; waits while the service reads slower than the client sends."""
-        if self._error is not None:
-            raise self._error
+    def write(self, data: bytes) -> None:
+        """Send a piece of the request's body."""
         self._deadline = self._loop.time() + self._answer_within
         self.transport.write(data)
-        if self._writing is not None:
-            await asyncio.shield(self._writing)
 
-    async def head(self) -> None:
-        """Wait for the response's head. Raises `ServiceBroke`, `ServiceTimeout`, or what `fail` was called with."""
-        while not self._head_done:
-            await self._wait()
-
-    async def read(self) -> bytes:
-        """The next piece of the response's body; nothing at its end."""
-        while not self.body and not self.done:
-            await self._wait()
-        piece = self.body[0] if len(self.body) == 1 else b"".join(self.body)
-        self.body.clear()
-        self.size = 0
-        if self._paused:
-            self._paused = False
-            self.transport.resume_reading()
-        return piece
-
-    def fail(self, error: Refusal) -> None:
-        """End the exchange with `error`, whoever waits."""
-        if self._error is None:
-            self._error = error
-        self._wake()
-        self.abort()
+    def end(self) -> None:
+        """The exchange is over, or its listener is gone: nobody is told anything more."""
+        self._listener = None
 
     def abort(self) -> None:
+        self._listener = None
         self.transport.abort()
 
-    async def _wait(self) -> None:
-        if self._error is not None:
-            raise self._error
-        self._waiter = self._loop.create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
+    def pause(self) -> None:
+        """Read no more of the answer."""
+        if not self._paused and not self.done and self.usable:
+            self._paused = True
+            self.transport.pause_reading()
 
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+    def unpause(self) -> None:
+        if self._paused and self.usable:
+            self._paused = False
+            self._deadline = self._loop.time() + self._answer_within
+            self.transport.resume_reading()
+
+    def expire(self, now: float) -> None:
+        """Called by the pool's sweep. While the client is still sending, its time is not the service's."""
+        if self._listener is None or self._paused or now < self._deadline or not (self.sent_all or self._stuck):
+            return
+        self._fail(ServiceBroke() if self._told else ServiceTimeout())
+
+    def _fail(self, error: Refusal) -> None:
+        listener, self._listener = self._listener, None
+        self.transport.abort()
+        if listener is not None:
+            listener.broke(error)
 
     # The transport's side
 
@@ -123,63 +123,68 @@ class Connection(asyncio.Protocol):
         self.transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
-        if not self.busy:  # nobody asked: whatever it answers, it must not become the answer to the next request
-            self.abort()
+        listener = self._listener
+        if listener is None:  # nobody asked: whatever it answers, it must not become the answer to the next request
+            self.transport.abort()
             return
-        self._started = True
         self._deadline = self._loop.time() + self._answer_within
+        if not self._told:
+            self._raw += data
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-            self.fail(ServiceBroke())
+            self._fail(ServiceBroke())
             return
-        if self._head_done:
-            self._wake()
-            if self.size > HIGH_WATER and not self.done:
-                self._paused = True
-                self.transport.pause_reading()
+        if self._told:
+            listener.more(self)
+        elif self.status:
+            self._tell_head(listener)
+        elif len(self._raw) > MAX_HEAD:
+            self._fail(ServiceBroke())
+
+    def _tell_head(self, listener: Listener) -> None:
+        self._told = True
+        raw = self._raw.lstrip(b"\r\n")
+        while (interim := INTERIM.match(raw)) is not None:
+            raw = raw[interim.end() :]
+        end = raw.find(b"\r\n\r\n") + 2
+        if not 2 < end <= MAX_HEAD:
+            self._fail(ServiceBroke())
+            return
+        self.head, self._raw = raw[:end], b""
+        listener.answered(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._closed = True
-        if self.busy and not self.done:
-            if self._needs_eof and self._head_done and exc is None and self._error is None:
-                self.done = True
-            elif self._error is None:
-                self._error = ServiceBroke(stale=self._served and not self._started)
-        self._wake()
-        self.resume_writing()
         self._on_lost(self)
+        listener, self._listener = self._listener, None
+        if listener is None:
+            return
+        if self._needs_eof and self._told and exc is None:
+            self.done = True
+            listener.more(self)
+        else:
+            listener.broke(ServiceBroke(stale=self._served and not self._raw and not self._told))
 
     def pause_writing(self) -> None:
-        self._writing = self._loop.create_future()
+        self._stuck = True
+        if self._listener is not None:
+            self._listener.hold()
 
     def resume_writing(self) -> None:
-        if self._writing is not None:
-            self._writing.set_result(None)
-            self._writing = None
+        self._stuck = False
+        if self._listener is not None:
+            self._listener.resume()
 
-    def expire(self, now: float) -> None:
-        """Called by the pool's sweep."""
-        if self.busy and not self.done and not self._paused and now > self._deadline:
-            self.fail(ServiceTimeout() if not self._head_done else ServiceBroke())
-
-    # The parser's side
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if self._head_done:
-            return  # a trailer
-        self.headers.append((name.lower(), value))
-        if len(self.headers) > MAX_HEADERS:
-            raise ValueError("too many headers")
+    # The parser's side. It is not asked for headers: they are passed on as they came, less a few.
 
     def on_headers_complete(self) -> None:
-        self.status = self._parser.get_status_code()
-        if self.status < 200:
-            self.headers = []  # an interim answer: the real one follows
+        status = self._parser.get_status_code()
+        if status < 200 or self.done:
             return
+        self.status = status
         self.keep = self._parser.should_keep_alive()
-        self._needs_eof = not self.keep and not any(n in (b"content-length", b"transfer-encoding") for n, _ in self.headers)
-        self._head_done = True
+        self._needs_eof = not self.keep
         if self._head_only:
             self._complete()
             self._parser = httptools.HttpResponseParser(self)  # the old one waits for the body that a HEAD answer only describes
@@ -187,12 +192,11 @@ class Connection(asyncio.Protocol):
     def on_body(self, body: bytes) -> None:
         if self.done:
             self.keep = False
-            return
-        self.body.append(body)
-        self.size += len(body)
+        else:
+            self.body.append(body)
 
     def on_message_complete(self) -> None:
-        if self._head_done and not self.done:
+        if self.status and not self.done:
             self._complete()
 
     def on_message_begin(self) -> None:

@@ -2,7 +2,33 @@
 
 import asyncio
 
+from gateway.upstream.connection import Connection
 from gateway.upstream.pool import Pool
+from shared.errors import Refusal
+
+
+class _Whole:
+    """Collects an answer."""
+
+    def __init__(self) -> None:
+        self.found: asyncio.Future[tuple[int, bytes]] = asyncio.get_running_loop().create_future()
+
+    def answered(self, connection: Connection) -> None:
+        self.more(connection)
+
+    def more(self, connection: Connection) -> None:
+        if connection.done and not self.found.done():
+            self.found.set_result((connection.status, b"".join(connection.body)))
+
+    def broke(self, error: Refusal) -> None:
+        if not self.found.done():
+            self.found.set_exception(error)
+
+    def hold(self) -> None:
+        """The question has been written whole."""
+
+    def resume(self) -> None:
+        """See `hold`."""
 
 
 async def fetch(pool: Pool, path: str, within: float) -> tuple[int, bytes]:
@@ -11,11 +37,8 @@ async def fetch(pool: Pool, path: str, within: float) -> tuple[int, bytes]:
     async with asyncio.timeout(within):
         connection = await pool.acquire()
         try:
-            connection.begin(head, head_only=False, whole=True)
-            await connection.head()
-            pieces = []
-            while piece := await connection.read():
-                pieces.append(piece)
-            return connection.status, b"".join(pieces)
+            answer = _Whole()
+            connection.begin(answer, head, head_only=False, whole=True)
+            return await answer.found
         finally:
             pool.release(connection)

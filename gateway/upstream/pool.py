@@ -59,8 +59,8 @@ class Pool:
             await self._wait(loop, give_up_at)
 
     def release(self, connection: Connection) -> None:
+        connection.end()
         if connection.reusable:
-            connection.busy = False
             connection.idle_since = asyncio.get_running_loop().time()
             self._idle.append(connection)
             self._call_next()

@@ -110,6 +110,8 @@ async def session_services() -> AsyncIterator[Services]:
 @pytest.fixture
 def services(session_services: Services) -> Iterator[Services]:
     """The stand-ins, having seen nothing yet."""
+    for service in session_services.values():
+        service.clear()
     yield session_services
     for service in session_services.values():
         service.clear()

@@ -212,7 +212,6 @@ async def test_a_client_that_leaves_in_a_download_takes_its_request_along(
     [
         b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n64\r\nhalf",
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\nxyz\r\n",
     ],
 )
 async def test_an_answer_that_breaks_off_is_seen_to_be_broken(gateway: Running, services: Services, answer: bytes) -> None:
@@ -234,9 +233,11 @@ async def test_an_answer_that_breaks_off_is_seen_to_be_broken(gateway: Running, 
         b"",
         b"nonsense\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 500 + b"\r\n",
+        b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 20_000 + b"\r\n",
         b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
         b"HTTP/1.1 101 Switching Protocols\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\nxyz\r\n",
+        b"HTTP/1.1 200 OK\nContent-Length: 0\n\n",
     ],
 )
 async def test_what_is_no_answer_is_a_bad_gateway(http: httpx.AsyncClient, services: Services, answer: bytes) -> None:

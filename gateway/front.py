@@ -1,0 +1,45 @@
+"""Everything a request meets on its way, shared by all requests. Put together by `gateway.wiring`."""
+
+import random
+from dataclasses import dataclass
+
+from gateway import metrics
+from gateway.access import AccessLog
+from gateway.clients import TrustedProxies
+from gateway.exchange import Exchange
+from gateway.guard import Guard
+from gateway.outgoing import Cors
+from gateway.own import Own
+from gateway.routes import Routes
+from gateway.server.protocol import EdgeProtocol
+from gateway.server.request import Request
+from gateway.tunnel import Tunnels
+from gateway.upstream.pool import Pool
+
+
+@dataclass(frozen=True, slots=True)
+class Front:
+    """What `Exchange` works with."""
+
+    routes: Routes
+    guard: Guard
+    pools: dict[str, Pool]
+    tunnels: Tunnels
+    own: Own
+    cors: Cors
+    proxies: TrustedProxies
+    access: AccessLog
+
+    def answer(self, protocol: EdgeProtocol, request: Request) -> Exchange:
+        """Somebody to answer this request, when its turn comes."""
+        return Exchange(self, protocol, request)
+
+    def new_id(self) -> bytes:
+        """A request id: unlike others, not secret."""
+        return b"%032x" % random.getrandbits(128)
+
+    def note(self, exchange: Exchange, seconds: float) -> None:
+        """A request is over."""
+        labels = (exchange.service, exchange.request.method, exchange.template, str(exchange.status))
+        metrics.requests.observe(labels, seconds)
+        self.access.write(exchange, seconds)

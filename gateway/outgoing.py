@@ -1,0 +1,89 @@
+"""The headers of every answer: what a service said, without what is not for the client, and with what the gateway adds."""
+
+import re
+
+from gateway.limits.rate import Rate, Verdict
+from gateway.server.request import Request
+
+# Hop-by-hop, said by the gateway itself, or nobody's business.
+DROPPED = (
+    "connection", "keep-alive", "proxy-connection", "proxy-authenticate", "te", "trailer", "transfer-encoding", "upgrade", "date",
+    "server", "x-powered-by", "x-request-id", "x-content-type-options", "referrer-policy", "x-frame-options",
+    "strict-transport-security", "ratelimit-limit", "ratelimit-remaining", "ratelimit-reset", "access-control-allow-origin",
+    "access-control-expose-headers",
+)  # fmt: skip
+DROP = re.compile(rb"(?im)^(?:%b):[^\n]*\n" % "|".join(DROPPED).encode())
+NOTED = re.compile(rb"(?im)^(content-length|content-security-policy|connection)[ \t]*:[ \t]*([^\r\n]*)")
+SAFETY = b"x-content-type-options: nosniff\r\nreferrer-policy: no-referrer\r\nx-frame-options: DENY\r\n"
+STRICT = b"strict-transport-security: max-age=31536000; includeSubDomains\r\n"
+NOTHING_LOADED = b"content-security-policy: default-src 'none'; frame-ancestors 'none'\r\n"
+EXPOSED = b"x-request-id, ratelimit-limit, ratelimit-remaining, ratelimit-reset, retry-after, location, etag, content-disposition"
+PREFLIGHT = (
+    b"access-control-allow-methods: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\naccess-control-allow-headers: authorization, "
+    b"content-type, idempotency-key, if-match, if-none-match, x-request-id, traceparent\r\naccess-control-max-age: 600\r\n"
+)
+
+
+class Cors:
+    """Which browser origins may read answers. Tokens travel in a header, never in cookies, so credentials are not needed."""
+
+    def __init__(self, origins: list[str]) -> None:
+        self._any = "*" in origins
+        self._origins = {origin.encode() for origin in origins}
+
+    def allows(self, origin: bytes) -> bool:
+        return bool(origin) and (self._any or origin in self._origins)
+
+    def headers(self, origin: bytes) -> bytes:
+        if not self._origins:
+            return b""
+        vary = b"" if self._any else b"vary: origin\r\n"
+        if not self.allows(origin):
+            return vary
+        return b"%baccess-control-allow-origin: %b\r\naccess-control-expose-headers: %b\r\n" % (
+            vary,
+            b"*" if self._any else origin,
+            EXPOSED,
+        )
+
+    def preflight(self, origin: bytes) -> bytes:
+        """What a preflight's answer carries besides: nothing, when its origin is a stranger's."""
+        return PREFLIGHT if self.allows(origin) else b""
+
+
+def common(request: Request, cors: Cors, *, https: bool) -> bytes:
+    """What every answer carries."""
+    return b"x-request-id: %b\r\n%b%b%b" % (request.request_id, SAFETY, STRICT if https else b"", cors.headers(request.origin))
+
+
+def limits(rate: Rate, verdict: Verdict) -> bytes:
+    return b"ratelimit-limit: %d\r\nratelimit-remaining: %d\r\nratelimit-reset: %d\r\n" % (
+        rate.limit,
+        verdict.remaining,
+        -(-verdict.reset // 1),
+    )
+
+
+def passed_on(head: bytes) -> tuple[bytes, bool]:
+    """The header lines of a service's answer that are for the client, and whether they say how long the body is.
+
+    A service may set its own content security policy; all other answers load nothing."""
+    lines = DROP.sub(b"", head[head.find(b"\n") + 1 :])
+    sized = guarded = False
+    for name, value in NOTED.findall(head):
+        lowered = name.lower()
+        if lowered == b"content-length":
+            sized = True
+        elif lowered == b"connection":
+            lines = _without(lines, value)
+        else:
+            guarded = True
+    return lines if guarded else lines + NOTHING_LOADED, sized
+
+
+def _without(lines: bytes, nominated: bytes) -> bytes:
+    """Without the headers that `Connection` names as meant for this hop only."""
+    names = {name.strip().lower() for name in nominated.split(b",")} - {b"", b"close", b"keep-alive"}
+    if not names:
+        return lines
+    return b"".join(line for line in lines.splitlines(keepends=True) if line.partition(b":")[0].strip().lower() not in names)

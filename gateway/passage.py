@@ -1,0 +1,190 @@
+"""Passes one request to a service and its answer back, both as they come; the slower side sets the pace."""
+
+from typing import TYPE_CHECKING
+
+from gateway import metrics
+from gateway.incoming import head_for_service
+from gateway.outgoing import passed_on
+from gateway.server.status import NO_BODY
+from gateway.upstream.connection import Connection
+from gateway.upstream.errors import BodyTooLarge, ServiceBroke
+from shared.errors import Refusal
+
+if TYPE_CHECKING:
+    from gateway.exchange import Exchange
+
+IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
+LAST_CHUNK = b"0\r\n\r\n"
+MOST_KEPT = 65_536  # bytes of a request held for a second attempt
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class Passage:
+    """Listens to both connections: the exchange tells it of the client, the upstream connection of the service."""
+
+    chunked = False  # towards the client
+    again = False  # this is the second attempt
+    sent = 0  # bytes of the request's body
+    slow_service = False
+    connection: Connection | None = None
+    kept: bytes | None = None  # what has been sent, while it may have to be sent again
+
+    def __init__(self, exchange: "Exchange") -> None:
+        self._exchange = exchange
+        self._request = exchange.request
+        self._pool = exchange.front.pools[exchange.route.service]
+        self._most = exchange.route.body
+
+    @property
+    def hungry(self) -> bool:
+        """Whether more of the request's body could be passed on now."""
+        return self.connection is not None and not self.slow_service
+
+    def begin(self) -> None:
+        length = self._request.length
+        if length is not None and length > self._most:
+            self._exchange.refuse(BodyTooLarge())
+            return
+        connection = self._pool.take()
+        if connection is None:
+            self._exchange.run(self._connect(fresh=False))
+        else:
+            self._send(connection)
+
+    def end(self) -> None:
+        """The exchange is over, one way or another."""
+        connection, self.connection = self.connection, None
+        if connection is not None:
+            self._pool.release(connection)
+
+    async def _connect(self, *, fresh: bool) -> None:
+        connection = await self._pool.acquire(fresh=fresh)
+        if self._exchange.over:
+            self._pool.release(connection)
+        else:
+            self._send(connection)
+
+    def _send(self, connection: Connection) -> None:
+        exchange, request = self._exchange, self._request
+        self.connection = connection
+        whole = not exchange.more_body
+        body = self._body_so_far()
+        data = self.kept + body if self.kept else head_for_service(request, exchange.client, exchange.path) + body
+        if self.sent > self._most:
+            exchange.refuse(BodyTooLarge())
+            return
+        if request.method in IDEMPOTENT:
+            self.kept = data
+        connection.begin(self, data, head_only=request.method == "HEAD", whole=whole)
+        if not whole and request.expects_100:
+            request.expects_100 = False
+            exchange.protocol.transport.write(CONTINUE)
+        if not whole or exchange.held:
+            exchange.protocol.resume_reading()
+
+    def _body_so_far(self) -> bytes:
+        exchange = self._exchange
+        body = b"".join(exchange.pieces)
+        exchange.pieces.clear()
+        self.sent += len(body)
+        if self._request.length is None:
+            return _chunk(body) + (b"" if exchange.more_body else LAST_CHUNK)
+        return body
+
+    # The client's side
+
+    def take_body(self, piece: bytes) -> None:
+        connection = self.connection
+        if connection is None:
+            self._exchange.pieces.append(piece)
+            self._exchange.protocol.pause_reading()
+            return
+        self.sent += len(piece)
+        if self.sent > self._most:
+            self._give_up(BodyTooLarge())
+            return
+        piece = piece if self._request.length is not None else _chunk(piece)
+        connection.write(piece)
+        self._keep(piece)
+
+    def end_body(self) -> None:
+        connection = self.connection
+        if connection is not None:
+            if self._request.length is None:
+                connection.write(LAST_CHUNK)
+                self._keep(LAST_CHUNK)
+            connection.sent_all = True
+
+    def _keep(self, piece: bytes) -> None:
+        if self.kept is not None:
+            self.kept = self.kept + piece if len(self.kept) < MOST_KEPT else None
+
+    def hold_answer(self) -> None:
+        if self.connection is not None:
+            self.connection.pause()
+
+    def resume_answer(self) -> None:
+        if self.connection is not None:
+            self.connection.unpause()
+
+    # The service's side (see `Listener`)
+
+    def answered(self, connection: Connection) -> None:
+        exchange, status = self._exchange, connection.status
+        headers, sized = passed_on(connection.head)
+        body = _taken(connection)
+        if not sized and self._request.method != "HEAD" and status not in NO_BODY:
+            if self._request.version == "1.1":
+                self.chunked = True
+                headers += b"transfer-encoding: chunked\r\n"
+                body = _chunk(body) + (LAST_CHUNK if connection.done else b"")
+            else:
+                exchange.keep_alive = False
+        exchange.write_head(status, headers, body)
+        if connection.done:
+            exchange.finish()
+
+    def more(self, connection: Connection) -> None:
+        body = _taken(connection)
+        if self.chunked:
+            body = _chunk(body) + (LAST_CHUNK if connection.done else b"")
+        if body:
+            self._exchange.protocol.transport.write(body)
+        if connection.done:
+            self._exchange.finish()
+
+    def broke(self, error: Refusal) -> None:
+        self.connection = None
+        if self._exchange.started:
+            self._exchange.cut(502)
+        elif isinstance(error, ServiceBroke) and error.stale and self.kept and not self.again:
+            self.again = True
+            metrics.retries.labels(self._pool.service).inc()
+            self._exchange.run(self._connect(fresh=True))
+        else:
+            self._exchange.refuse(error)
+
+    def hold(self) -> None:
+        self.slow_service = True
+        self._exchange.protocol.pause_reading()
+
+    def resume(self) -> None:
+        self.slow_service = False
+        self._exchange.protocol.resume_reading()
+
+    def _give_up(self, refusal: Refusal) -> None:
+        if self._exchange.started:
+            self._exchange.cut(refusal.status)
+        else:
+            self._exchange.refuse(refusal)
+
+
+def _chunk(body: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(body), body) if body else b""
+
+
+def _taken(connection: Connection) -> bytes:
+    pieces = connection.body
+    body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+    pieces.clear()
+    return body
