@@ -1,7 +1,9 @@
-"""Revocations reach every process within a second: by event while it runs, from a Redis set when it starts."""
+"""Revocations reach every process within a second: by event while it runs, from a Redis set when it starts. The set is read
+again and again, too, so that without a broker they still come, if some seconds late."""
 
 import asyncio
 import time
+from contextlib import suppress
 from typing import Any, Final
 
 import redis.asyncio as redis
@@ -16,18 +18,22 @@ from shared.tokens import Revocations
 
 SET: Final = "edustream:revocations"
 """Sorted set; members `user:<id>:<below version>` and `session:<id>`, score: Unix time after which it no longer matters."""
+READ_EVERY = 5.0  # seconds
 
 log = logs.get(__name__)
 
 
-async def remember(client: redis.Redis, event: SessionsRevoked) -> None:
-    """Add a revocation to the set, and drop those that no longer matter."""
-    until = event.until.timestamp()
-    members = {f"session:{event.session_id}": until} if event.session_id else {}
-    if event.below_version is not None:
-        members[f"user:{event.user_id}:{event.below_version}"] = until
+async def remember(client: redis.Redis, *events: SessionsRevoked) -> None:
+    """Add revocations to the set, and drop those that no longer matter."""
+    members: dict[str, float] = {}
+    for event in events:
+        if event.session_id:
+            members[f"session:{event.session_id}"] = event.until.timestamp()
+        if event.below_version is not None:
+            members[f"user:{event.user_id}:{event.below_version}"] = event.until.timestamp()
     async with client.pipeline() as pipe:
-        pipe.zadd(SET, members)
+        if members:
+            pipe.zadd(SET, members)
         pipe.zremrangebyscore(SET, "-inf", time.time())
         await pipe.execute()
 
@@ -41,40 +47,43 @@ def apply(revocations: Revocations, event: SessionsRevoked) -> None:
 
 
 class Follower:
-    """Keeps a process's `Revocations` current. The set is read once the queue is bound, so nothing is missed."""
+    """Keeps a process's `Revocations` current. The set is read as soon as the queue is bound, so nothing is missed."""
 
     def __init__(self, revocations: Revocations, broker_: Broker, redis_url: str) -> None:
         self._revocations = revocations
         self._broker = broker_
         self._redis_url = redis_url
+        self._bound = asyncio.Event()
 
     async def run(self) -> None:
-        await self._broker.keep("revocations", self._session)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._broker.keep("revocations", self._session))
+            tasks.create_task(self._read_set())
 
     async def _session(self, connection: AbstractConnection) -> None:
         channel = await broker.consumer_channel(connection)
         await broker.declare(channel)
         queue = await channel.declare_queue(exclusive=True, auto_delete=True, arguments={"x-max-length": 100_000})
         await queue.bind(broker.EVENTS, SessionsRevoked.type)
-        async with queue.iterator(no_ack=True) as messages, asyncio.TaskGroup() as tasks:
-            reading = tasks.create_task(self._read_set())
+        self._bound.set()
+        async with queue.iterator(no_ack=True) as messages:
             async for message in messages:
                 event = Envelope.model_validate_json(message.body).event(SessionsRevoked)
                 apply(self._revocations, event)
-            reading.cancel()
         raise ConnectionError("the broker stopped delivering")
 
     async def _read_set(self) -> None:
-        while True:
-            try:
-                async with redis.from_url(self._redis_url, decode_responses=True, socket_timeout=2) as client:
+        async with redis.from_url(self._redis_url, decode_responses=True, socket_timeout=2, socket_connect_timeout=2) as client:
+            while True:
+                self._bound.clear()
+                try:
                     found: Any = await client.zrangebyscore(SET, time.time(), "+inf", withscores=True)
                     for member, until in found:
                         self._add(member, until)
-                return
-            except RedisError as error:
-                log.warning("revocations_unreadable", error=repr(error))
-                await asyncio.sleep(1)
+                except (RedisError, OSError, ValueError) as error:
+                    log.warning("revocations_unreadable", error=repr(error))
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._bound.wait(), READ_EVERY)
 
     def _add(self, member: str, until: float) -> None:
         kind, _, rest = member.partition(":")

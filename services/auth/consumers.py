@@ -24,8 +24,7 @@ class RevocationSet:
     async def add(self, *events: SessionsRevoked) -> None:
         """Raises `RedisError` when they could not be added."""
         if self._client is not None:
-            for event in events:
-                await revocations.remember(self._client, event)
+            await revocations.remember(self._client, *events)
 
     async def close(self) -> None:
         if self._client is not None:

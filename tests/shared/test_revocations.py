@@ -1,0 +1,112 @@
+"""Revocations reach a process: by event, from the set when it starts, from the set again when there is no broker."""
+
+import time
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import aio_pika
+import pytest
+import redis.asyncio as redis
+from aio_pika.abc import AbstractChannel
+
+from shared import broker, revocations
+from shared.broker import Broker
+from shared.events.auth import SessionsRevoked
+from shared.revocations import SET, Follower
+from shared.service import background
+from shared.tokens import Claims, Revocations, Role
+from tests.waiting import eventually
+
+NOWHERE = "amqp://127.0.0.1:1/"
+UNTIL = datetime.now(UTC) + timedelta(minutes=20)
+
+
+@pytest.fixture
+async def known(redis_url: str) -> AsyncIterator[redis.Redis]:
+    async with redis.from_url(redis_url, decode_responses=True) as client:
+        await client.delete(SET)
+        yield client
+        await client.delete(SET)
+
+
+def revoked(in_: Revocations, user_id: int, version: int = 1, session_id: str = "s") -> bool:
+    return in_.has(Claims(user_id, Role.STUDENT, session_id, version, time.time() + 60))
+
+
+async def arrives(in_: Revocations, user_id: int, within: float, session_id: str = "s") -> None:
+    async def there() -> bool:
+        return revoked(in_, user_id, session_id=session_id)
+
+    await eventually(there, within)
+
+
+async def say(channel: AbstractChannel, *events: SessionsRevoked) -> None:
+    exchange = await channel.get_exchange(broker.EVENTS)
+    for event in events:
+        await exchange.publish(aio_pika.Message(event.to_json()), routing_key=event.type)
+
+
+async def test_what_was_revoked_before_the_start_is_known_and_what_comes_later_arrives_within_a_second(
+    amqp_url: str, redis_url: str, known: redis.Redis, channel: AbstractChannel
+) -> None:
+    await revocations.remember(
+        known,
+        SessionsRevoked(user_id=1, below_version=2, until=UNTIL),
+        SessionsRevoked(user_id=2, session_id="gone", until=UNTIL),
+    )
+    mine = Revocations()
+    async with background(Follower(mine, Broker(amqp_url, "test"), redis_url).run()):
+        await arrives(mine, 1, within=5)
+        assert revoked(mine, 2, session_id="gone")
+        assert not revoked(mine, 1, version=2)
+
+        async def heard() -> bool:  # once its queue is bound, which nothing tells us
+            await say(channel, SessionsRevoked(user_id=3, below_version=2, until=UNTIL))
+            return revoked(mine, 3)
+
+        await eventually(heard)
+        await say(channel, SessionsRevoked(user_id=4, below_version=2, until=UNTIL))
+        await arrives(mine, 4, within=1)
+
+
+async def test_without_a_broker_revocations_still_come(
+    redis_url: str, known: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(revocations, "READ_EVERY", 0.2)
+    mine = Revocations()
+    async with background(Follower(mine, Broker(NOWHERE, "test"), redis_url).run()):
+        await revocations.remember(known, SessionsRevoked(user_id=1, below_version=2, until=UNTIL))
+
+        await arrives(mine, 1, within=5)
+
+
+async def test_without_redis_revocations_still_come(amqp_url: str, channel: AbstractChannel) -> None:
+    mine = Revocations()
+    async with background(Follower(mine, Broker(amqp_url, "test"), "redis://127.0.0.1:1/0").run()):
+
+        async def heard() -> bool:
+            await say(channel, SessionsRevoked(user_id=1, below_version=2, until=UNTIL))
+            return revoked(mine, 1)
+
+        await eventually(heard)
+
+
+async def test_what_makes_no_sense_in_the_set_harms_nothing(
+    redis_url: str, known: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(revocations, "READ_EVERY", 0.2)
+    await known.zadd(SET, {"user:x:y": UNTIL.timestamp()})
+    mine = Revocations()
+    async with background(Follower(mine, Broker(NOWHERE, "test"), redis_url).run()):
+        await known.zadd(SET, {"session:later": UNTIL.timestamp()})
+        await known.zrem(SET, "user:x:y")
+
+        await arrives(mine, 1, within=5, session_id="later")
+
+
+async def test_the_set_forgets_what_no_longer_matters(known: redis.Redis) -> None:
+    past = datetime.now(UTC) - timedelta(seconds=1)
+    await revocations.remember(known, SessionsRevoked(user_id=1, below_version=2, until=past))
+    await revocations.remember(known)
+
+    assert await known.zcard(SET) == 0
