@@ -19,6 +19,9 @@ async def check(database: Database, *, repair: bool) -> list[Finding]:
             await tx.run(COUNTERS_LOCK)
             await tx.run(FORGET_COUNTERS)
             await tx.run(COUNT_AGAIN)
-    return [
-        Finding("reporting", "counter", None, f"{m.measure} {m.month:%Y-%m} {m.key}: {m.kept}, not {m.counted}") for m in wrong
-    ]
+    return [Finding("reporting", "counter", None, _said(miscount)) for miscount in wrong]
+
+
+def _said(miscount: Miscount) -> str:
+    month = "" if miscount.month == ALL_TIME else f" {miscount.month:%Y-%m}"
+    return f"{miscount.measure}{month} {miscount.key}: {miscount.kept:f}, not {miscount.counted:f}"
