@@ -59,13 +59,16 @@ class Broker:
 
 
 async def _until_closed(connection: AbstractConnection, session: Session) -> None:
-    work = asyncio.ensure_future(session(connection))
-    closed = asyncio.ensure_future(connection.closed())
+    lost = asyncio.Event()
+    connection.close_callbacks.add(lambda *_: lost.set())  # `connection.closed()` tells only of a close that we asked for
+    if not connection.connected.is_set():
+        lost.set()
+    work, closed = asyncio.ensure_future(session(connection)), asyncio.ensure_future(lost.wait())
     try:
         await asyncio.wait({work, closed}, return_when=asyncio.FIRST_COMPLETED)
         if work.done():
             work.result()
-        raise ConnectionError("the session ended" if work.done() else "the connection was closed")
+        raise ConnectionError("the session ended" if work.done() else "the connection was lost")
     finally:
         for task in (work, closed):
             task.cancel()

@@ -9,7 +9,7 @@ from psycopg.rows import tuple_row
 
 from shared import metrics
 from shared.broker import Broker, Publisher
-from shared.db import Tx
+from shared.db import LIFELINE, Tx
 from shared.events.base import Event
 
 BATCH = 500  # rows published at once
@@ -60,7 +60,7 @@ class Relay:
     async def _session(self, connection: Any) -> None:
         publisher = await Publisher.on(connection)
         async with await psycopg.AsyncConnection.connect(
-            self._url, autocommit=True, application_name=f"{self._service} relay", row_factory=tuple_row
+            self._url, autocommit=True, application_name=f"{self._service} relay", row_factory=tuple_row, **LIFELINE
         ) as database:
             await self._become_leader(database)
             await database.execute("LISTEN outbox")
