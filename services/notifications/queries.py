@@ -123,15 +123,28 @@ DELETE FROM live_messages WHERE (user_id, event_id) IN (
   SELECT user_id, event_id FROM live_messages WHERE created_at < now() - interval '24 hours' ORDER BY created_at LIMIT 5000)
 """
 
+FORGET_NOTIFICATIONS = "DELETE FROM notifications WHERE user_id = %(id)s"
+FORGET_NAME = """
+UPDATE notifications SET message = replace(message, about_name, 'Deleted user'), about_name = NULL
+WHERE about_id = %(id)s AND about_name <> ''
+"""
+FORGET_DELIVERIES = "DELETE FROM deliveries WHERE user_id = %(id)s"
+FORGET_LOG = "DELETE FROM live_messages WHERE user_id = %(id)s"
+FORGET_WRITINGS = """
+DELETE FROM live_messages l USING threads t
+WHERE t.user_id = %(id)s AND l.user_id = t.other_id AND (l.body::jsonb ->> 'sender_id')::bigint = %(id)s
+"""
+FORGET_OTHER_SIDES = """
+DELETE FROM threads WHERE other_id = %(id)s AND user_id IN (SELECT other_id FROM threads WHERE user_id = %(id)s)
+"""
+FORGET_THREADS = "DELETE FROM threads WHERE user_id = %(id)s"
 # In this order. What the log of other people still says of this one is gone with the log, within a day.
 FORGET_PERSON = (
-    "DELETE FROM notifications WHERE user_id = %(id)s",
-    "DELETE FROM deliveries WHERE user_id = %(id)s",
-    "DELETE FROM live_messages WHERE user_id = %(id)s",
-    """DELETE FROM live_messages l USING threads t
-    WHERE t.user_id = %(id)s AND l.user_id = t.other_id AND (l.body::jsonb ->> 'sender_id')::bigint = %(id)s""",
-    "DELETE FROM threads WHERE other_id = %(id)s AND user_id IN (SELECT other_id FROM threads WHERE user_id = %(id)s)",
-    "DELETE FROM threads WHERE user_id = %(id)s",
-    """UPDATE notifications SET message = replace(message, about_name, 'Deleted user'), about_name = NULL
-    WHERE about_id = %(id)s AND about_name <> ''""",
+    FORGET_NOTIFICATIONS,
+    FORGET_NAME,
+    FORGET_DELIVERIES,
+    FORGET_LOG,
+    FORGET_WRITINGS,
+    FORGET_OTHER_SIDES,
+    FORGET_THREADS,
 )

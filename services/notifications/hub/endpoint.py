@@ -32,22 +32,18 @@ class Unwelcome(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Who wants to listen to whose messages, since when (None: from now on)."""
+    """Who is let in, and the number after which messages are to be told."""
 
     claims: Claims
-    since: int | None
+    position: int
 
 
 @router.websocket("/ws/{user_id}")
 async def connect(websocket: WebSocket, user_id: str) -> None:
     """Live messages of `user_id`, for that person only."""
     hub: Hub = websocket.app.state.hub
-    owner = _number(user_id)
     try:
-        # Read before the handshake is answered: whatever is said after that is to be heard.
-        head = await hub.head(owner) if owner else 0
-        await websocket.accept()
-        visitor = await _let_in(websocket, owner)
+        visitor = await _let_in(websocket, hub, _number(user_id) or 0)
     except Unwelcome as refused:
         await _refuse(websocket, refused.why)
     except Unavailable:
@@ -55,30 +51,36 @@ async def connect(websocket: WebSocket, user_id: str) -> None:
     except WebSocketDisconnect:
         return
     else:
-        position = head if visitor.since is None else min(visitor.since, head)
         cut = websocket.scope["extensions"][CUT]
-        await _listen(websocket, hub, Socket(visitor.claims.user_id, position, visitor.claims, websocket.send_text, cut))
+        await _listen(websocket, hub, Socket(visitor.claims, visitor.position, websocket.send_text, cut))
 
 
-async def _let_in(websocket: WebSocket, owner: int | None) -> Visitor:
-    """Raises `Unwelcome`."""
+async def _let_in(websocket: WebSocket, hub: Hub, owner: int) -> Visitor:
+    """Raises `Unwelcome`. The last number is read before the handshake is answered: whatever is said after it is to be heard."""
     tokens: TokenVerifier = websocket.app.state.tokens
     token, since = websocket.query_params.get("token"), websocket.query_params.get("since")
-    if token is None:
-        token, first_since = await _first_message(websocket)
+    if token is not None:
+        claims = await _verify(tokens, token, owner)
+        head = await hub.head(owner)
+        await websocket.accept()
+    else:
+        async with hub.stranger():
+            head = await hub.head_for_stranger(owner)
+            await websocket.accept()
+            token, first_since = await _first_message(websocket)
+        claims = await _verify(tokens, token, owner)
         since = since if first_since is None else first_since
+    return Visitor(claims, head if since is None else min(_since(since), head))
+
+
+async def _verify(tokens: TokenVerifier, token: str, owner: int) -> Claims:
     try:
         claims = await tokens.verify(token)
     except InvalidToken as error:
         raise Unwelcome(Close.UNAUTHORIZED) from error
     if claims.user_id != owner:
         raise Unwelcome(Close.FORBIDDEN)
-    if since is None:
-        return Visitor(claims, None)
-    number = _number(since)
-    if number is None:
-        raise Unwelcome(Close.BAD_REQUEST)
-    return Visitor(claims, number)
+    return claims
 
 
 async def _first_message(websocket: WebSocket) -> tuple[str, str | None]:
@@ -114,6 +116,13 @@ async def _listen(websocket: WebSocket, hub: Hub, socket: Socket) -> None:
                 await conversation.take(message.get("text"))
     finally:
         hub.remove(socket)
+
+
+def _since(text: str) -> int:
+    number = _number(text)
+    if number is None:
+        raise Unwelcome(Close.BAD_REQUEST)
+    return number
 
 
 def _number(text: str) -> int | None:

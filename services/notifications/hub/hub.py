@@ -18,6 +18,7 @@ from shared.tokens import Revocations
 READERS = 4  # database connections that all sockets together may use at once
 PAGE = 100  # messages read from the log at once
 PATIENCE = 10.0  # seconds a client that catches up may take for a queue's worth
+STRANGERS = 1000  # connections that may wait for their first message
 DEVICES = 20  # sockets of one person in this process
 SWEEP = 0.25  # seconds between looks for tokens that expired or were revoked
 
@@ -31,6 +32,8 @@ class Hub:
         self._database = database
         self._revocations = revocations
         self._readers = asyncio.Semaphore(READERS)
+        self._stranger_reader = asyncio.Lock()
+        self._strangers = 0
         self._sockets: dict[int, list[Socket]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self.came_or_went: set[int] = set()
@@ -53,6 +56,22 @@ class Hub:
         """The number of the person's last message."""
         async with self.reading() as tx:
             return await tx.value(queries.HEAD, user_id=user_id) or 0
+
+    @asynccontextmanager
+    async def stranger(self) -> AsyncIterator[None]:
+        """A place for somebody who has not shown a token yet. Raises `Unavailable` when there are too many."""
+        if self._strangers >= STRANGERS:
+            raise Unavailable
+        self._strangers += 1
+        try:
+            yield
+        finally:
+            self._strangers -= 1
+
+    async def head_for_stranger(self, user_id: int) -> int:
+        """As `head`, but strangers wait for each other, not the people who are signed in for them."""
+        async with self._stranger_reader:
+            return await self.head(user_id)
 
     def add(self, socket: Socket) -> None:
         """The socket hears what comes from now on, and first what the log has after its position."""

@@ -19,9 +19,9 @@ class Socket:
     and what comes live is only noted: the log has it too."""
 
     def __init__(
-        self, user_id: int, position: int, claims: Claims, send: Callable[[str], Awaitable[None]], cut: Callable[[int, str], None]
+        self, claims: Claims, position: int, send: Callable[[str], Awaitable[None]], cut: Callable[[int, str], None]
     ) -> None:
-        self.user_id = user_id
+        self.user_id = claims.user_id
         self.position = position
         self.newest = position
         self.is_behind = False

@@ -36,9 +36,13 @@ class Wire:
 
     async def say(self, event: TypingNoticed) -> None:
         """Pass on what is worth nothing a second later: not stored, not confirmed, dropped while there is no connection."""
-        if self._private is not None:
-            message = aio_pika.Message(event.to_json(), message_id=str(event.event_id), expiration=5)
+        if self._private is None:
+            return
+        message = aio_pika.Message(event.to_json(), message_id=str(event.event_id), expiration=5)
+        try:
             await self._private.publish(message, event.type, mandatory=False)
+        except Exception as error:  # the connection just broke; the socket that said it must not break with it
+            log.info("typing_dropped", error=repr(error))
 
     async def _session(self, connection: AbstractConnection) -> None:
         exchanges = await broker.declare(await connection.channel(publisher_confirms=False))

@@ -9,6 +9,7 @@ import pytest
 from tests.harness import Harness
 from tests.servers import Databases
 from tests.services.conftest import Start
+from tests.services.notifications.mailbox import Mailbox, serving
 from tests.services.notifications.stage import Stage
 
 
@@ -33,3 +34,14 @@ async def stage(clean_databases: Databases, redis_url: str, amqp_url: str, tmp_p
     }
     async with AsyncExitStack() as stack:
         yield Stage(values, stack)
+
+
+@pytest.fixture
+def mailbox() -> Mailbox:
+    return Mailbox()
+
+
+@pytest.fixture
+async def smtp(mailbox: Mailbox) -> AsyncIterator[str]:
+    async with serving(mailbox) as port:
+        yield f"smtp://127.0.0.1:{port}"

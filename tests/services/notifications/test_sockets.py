@@ -8,6 +8,7 @@ import time
 import pytest
 import websockets
 
+from services.notifications import queries
 from shared.tokens import TokenVerifier
 from tests.harness import token
 from tests.services.notifications.events import EVE, JANE, JOHN, message
@@ -209,3 +210,24 @@ async def test_an_answer_is_json(stage: Stage) -> None:
     async with hub.device(JANE) as jane:
         await jane.connection.send('{"type":"ping"}')
         assert json.loads(await jane.connection.recv()) == {"type": "pong", "event_id": 0}
+
+
+async def test_there_is_room_for_so_many_strangers_only(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.notifications.hub.hub.STRANGERS", 2)
+    hub = await stage.hub()
+    async with hub.device(JANE, "") as first, hub.device(JANE, ""), hub.device(JANE, "") as third, hub.device(JANE) as jane:
+        assert (await third.closed())[0] == 1013
+        await jane.ping()
+        await first.send({"type": "auth", "token": token(JANE)})
+        await first.ping()
+
+
+async def test_typing_while_the_broker_is_away_harms_nobody(stage: Stage) -> None:
+    hub = await stage.hub()
+    async with hub.app.state.database.transaction() as tx:
+        await tx.rows(queries.MEET, one=JANE, other=JOHN)
+    exchange = hub.app.state.wire._private
+    await exchange.channel.close()
+    async with hub.device(JANE) as jane:
+        await jane.send({"type": "typing", "recipient_id": JOHN})
+        await jane.ping()
