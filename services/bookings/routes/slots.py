@@ -1,22 +1,22 @@
 """Free slots of tutors."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 
 from services.bookings.actions import slots
 from services.bookings.actions.slots import EmptyCalendar
 from services.bookings.owners import Verified
-from services.bookings.views.slots import Slots, SlotView
+from services.bookings.views.slots import Slots, SlotView, to_json
 from shared.auth import Actor, Now
 from shared.types import Id
 
 router = APIRouter(prefix="/api/tutors", tags=["Tutor Availability"])
 
 
-@router.get("/{tutor_id}/available-slots")
-async def available_slots(tutor_id: Id, query: Slots, actor: Actor, verified: Verified, now: Now) -> list[SlotView]:
+@router.get("/{tutor_id}/available-slots", response_model=list[SlotView])
+async def available_slots(tutor_id: Id, query: Slots, actor: Actor, verified: Verified, now: Now) -> Response:
     """When a lesson could start, every half hour. All times are UTC; the dates are days in the tutor's zone, or in `timezone`."""
     try:
         found = await verified.reading(lambda tx: slots.offered(tx, actor, tutor_id, query, now))
     except EmptyCalendar:
         found = []
-    return [SlotView.of(slot) for slot in found]
+    return Response(to_json(found), media_type="application/json")

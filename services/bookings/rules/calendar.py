@@ -11,6 +11,7 @@ from typing import Any, Self
 from zoneinfo import ZoneInfo
 
 DAY = timedelta(days=1)
+FAR = datetime.max.replace(tzinfo=UTC)
 Span = tuple[datetime, datetime]
 """From the first, up to but not including the second."""
 
@@ -112,7 +113,7 @@ def without(spans: list[Span], taken: list[Span]) -> list[Span]:
 
 def covers(spans: list[Span], start: datetime, end: datetime) -> bool:
     """Whether one of `spans` (apart from each other, in order) holds all of start to end."""
-    at = bisect_right(spans, start, key=lambda span: span[0]) - 1
+    at = bisect_right(spans, (start, FAR)) - 1
     return at >= 0 and end <= spans[at][1]
 
 

@@ -4,7 +4,9 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter
 
+from services.bookings.views.slots import SlotView
 from shared.events.profiles import DayOff, Window
 from tests.harness import Harness
 from tests.services.bookings.people import Student, Tutor, a_student, a_tutor, in_days, next_id
@@ -16,6 +18,7 @@ async def slots(student: Student, tutor: Tutor, first: date, last: date, **query
     )
     assert answer.status_code == 200, answer.text
     found: list[dict[str, Any]] = answer.json()
+    TypeAdapter(list[SlotView]).validate_python(found)  # as the documentation says
     return found
 
 
