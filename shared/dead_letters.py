@@ -51,6 +51,15 @@ class DeadLetters:
         queue = await self._queue(service)
         return (queue.declaration_result.message_count or 0) if queue else 0
 
+    async def waiting(self, service: str) -> int | None:
+        """How many messages wait in the service's own queue; None when it has none yet."""
+        try:
+            queue = await self._channel.get_queue(f"edustream.{service}", ensure=True)
+        except ChannelNotFoundEntity:
+            await self._channel.reopen()
+            return None
+        return queue.declaration_result.message_count
+
     async def show(self, service: str, limit: int = 20) -> list[Letter]:
         """The oldest, which stay where they are."""
         letters: list[Letter] = []

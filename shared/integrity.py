@@ -17,6 +17,7 @@ from pydantic import BaseModel, Field
 from shared.db import Reading, Transaction, Tx
 from shared.errors import Invalid, NotFound
 from shared.neighbours import Internal
+from shared.outbox import DEPTH
 
 BLOCK: Final = 4096  # ids
 BATCH: Final = 5000  # rows asked for, told of or healed at once
@@ -79,6 +80,14 @@ class Manifest(BaseModel):
     replicas: list[ReplicaEntity]
 
 
+class Backlog(BaseModel):
+    """Events that a service has said and the broker does not have yet."""
+
+    depth: int
+    age: float
+    """Seconds since the oldest was said."""
+
+
 class Block(BaseModel):
     """`BLOCK` ids from `number * BLOCK` on, summed up."""
 
@@ -123,6 +132,11 @@ def router(owned: Sequence[Owned] = (), replicas: Sequence[Replica] = ()) -> API
             owned=[OwnedEntity(entity=o.entity, fields=list(o.fields)) for o in owned],
             replicas=[ReplicaEntity(entity=r.entity, owner=r.owner, fields=list(r.fields), only=dict(r.only)) for r in replicas],
         )
+
+    @routes.get("/outbox")
+    async def backlog(tx: Reading) -> Backlog:
+        depth, age = (await (await tx.connection.execute(DEPTH)).fetchone()) or (0, 0.0)
+        return Backlog(depth=depth, age=age)
 
     @routes.post("/{side}/{entity}/blocks")
     async def blocks(side: Side, entity: str, part: Part, tx: Reading) -> list[Block]:

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BeforeValidator
 
-from services.reporting import audit, dashboards
+from services.reporting import audit, dashboards, system
 from services.reporting.audit import Filter
 from services.reporting.integrity import examine
 from services.reporting.settings import ReportingSettings
@@ -16,6 +16,7 @@ from services.reporting.views import (
     AuditEntryView,
     IntegrityView,
     MonthlyRevenueView,
+    ServiceView,
     SessionMetricsView,
     SessionView,
     StatsView,
@@ -129,13 +130,22 @@ async def user_growth(_: Admin, tx: Reading, now: Now, months: Months = 6) -> li
     return await dashboards.user_growth(tx, months, now)
 
 
+@router.get("/admin/dashboard/system", tags=["Admin Panel"])
+async def services(_: Admin, request: Request, settings: Settings) -> list[ServiceView]:
+    """Whether each service is ready, and how many events wait, were given up, or have not left yet."""
+    return await system.look(request.app.state.peers, settings.amqp_url, tuple(settings.services))
+
+
 @router.get("/health/integrity", tags=["Health & Monitoring"])
 async def integrity(
-    actor: Admin, request: Request, now: Now, repair: Annotated[bool, Query(description="Heal what is wrong.")] = False
+    actor: Admin,
+    request: Request,
+    settings: Settings,
+    now: Now,
+    repair: Annotated[bool, Query(description="Heal what is wrong.")] = False,
 ) -> IntegrityView:
     """Compare every service's replicas with their owners. With `repair`, owners say again what replicas have wrong."""
     database: Database = request.app.state.database  # not a dependency: it would hold a connection all the time
-    settings: ReportingSettings = request.app.state.settings
     findings = await examine(request.app.state.peers, database, tuple(settings.services), repair=repair)
     async with database.transaction() as tx:
         if repair:

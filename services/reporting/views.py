@@ -239,6 +239,19 @@ class IntegrityView(BaseModel):
         return cls(status=health, report=report)
 
 
+class ServiceView(BaseModel):
+    """How a service is. None: it could not be asked."""
+
+    service: str
+    is_ready: bool
+    queue_depth: int | None
+    """Events that wait to be handled by it."""
+    dead_letters: int | None
+    outbox_depth: int | None
+    """Events it has said that the broker does not have yet, and the seconds since the oldest."""
+    outbox_age: float | None
+
+
 class UserGrowthView(BaseModel):
     """Accounts made and deleted in a UTC month, and how many there were at its end."""
 

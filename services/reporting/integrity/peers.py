@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import httpx
 from pydantic import TypeAdapter, ValidationError
 
-from shared.integrity import BATCH, Block, Manifest, Part, Row, Side
+from shared.integrity import BATCH, Backlog, Block, Manifest, Part, Row, Side
 
 TIMEOUT = 15.0  # seconds: a checksum reads a whole table
 BLOCKS = 16  # blocks whose rows are asked for at once
@@ -16,6 +16,7 @@ BLOCKS = 16  # blocks whose rows are asked for at once
 T = TypeVar("T")
 V = TypeVar("V")
 _MANIFEST = TypeAdapter(Manifest)
+_BACKLOG = TypeAdapter(Backlog)
 _BLOCKS = TypeAdapter(list[Block])
 _ROWS = TypeAdapter(list[Row])
 
@@ -35,6 +36,15 @@ class Peers:
 
     async def close(self) -> None:
         await asyncio.gather(*(client.aclose() for client in self.clients.values()))
+
+    async def is_ready(self, service: str) -> bool:
+        try:
+            return (await self.clients[service].get("/health/ready", timeout=3)).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    async def backlog(self, service: str) -> Backlog:
+        return await self._ask(service, "GET", "/outbox", _BACKLOG)
 
     async def manifest(self, service: str) -> Manifest:
         return await self._ask(service, "GET", "", _MANIFEST)

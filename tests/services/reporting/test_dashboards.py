@@ -29,6 +29,7 @@ DASHBOARDS = (
     "subject-distribution",
     "monthly-revenue",
     "user-growth",
+    "system",
 )
 
 
@@ -182,6 +183,18 @@ async def test_recent_activities_tell_what_happened_newest_first(service: Harnes
     assert [a["type"] for a in activities] == ["booking_confirmed", "tutor_approved", "user_registered", "user_registered"]
     assert activities[0]["description"] == "First20 Last confirmed a lesson with First10 Last"
     assert len(await see(service, "recent-activities", limit=2)) == 2
+
+
+async def test_the_system_shows_what_waits_and_who_does_not_answer(service: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(service.app.state.peers.clients, "reporting", service.internal())
+    await service.person(1, "admin").get("/api/audit/logs/export")  # says an event, which no relay takes here
+
+    found = {entry["service"]: entry for entry in await see(service, "system")}
+
+    assert found["reporting"]["is_ready"] is True
+    assert found["reporting"]["outbox_depth"] == 1
+    assert found["reporting"]["dead_letters"] == 0
+    assert (found["bookings"]["is_ready"], found["bookings"]["outbox_age"]) == (False, None)
 
 
 @pytest.mark.parametrize(("name", "params"), [("monthly-revenue", {"months": 0}), ("recent-activities", {"limit": 101})])
