@@ -3,7 +3,7 @@
 from collections import defaultdict
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 from psycopg.rows import class_row, scalar_row
 
@@ -15,8 +15,8 @@ from services.profiles.tables.search import ANY_SUBJECT
 from shared.db import Tx
 from shared.paging import Page
 
-T = TypeVar("T")
 Sort = Literal["rating", "rate", "-rate", "experience"]
+MIN_RATE, MOST_RATE, MOST_YEARS = 1, 1000, 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ async def find(tx: Tx, criteria: Criteria, page: Page, viewer: int | None = None
         terms = terms_of(criteria.search)
         if not terms:
             return [], 0
-        filters["words"] = query_of(terms, await _variants(tx, terms))
+        filters["words"] = query_of(terms, await variants(tx, terms))
         pages = search.PAGES_BY_WORDS
     asked = filters | {"viewer": viewer, "limit": page.size, "offset": page.offset}
     found: list[Profile] = await _planned(tx, class_row(Profile), pages[criteria.sort], asked)
@@ -61,13 +61,27 @@ async def _total(tx: Tx, filters: dict[str, Any]) -> int:
     if "words" in filters:
         statement = search.TOTAL_BY_WORDS
     elif len(languages) == 1:
-        statement, filters = search.TOTAL_BY_COUNTS, filters | {"language": languages[0]}
+        statement, filters = search.TOTAL_BY_COUNTS, cells(filters, languages[0])
     else:
         statement = search.TOTAL
     return int((await _planned(tx, scalar_row, statement, filters))[0])
 
 
-async def _variants(tx: Tx, terms: list[str]) -> dict[str, list[str]]:
+def cells(filters: dict[str, Any], language: str) -> dict[str, Any]:
+    """Which counts to sum up: where a filter is not used, those for any value."""
+    years, least, most = filters["experience_years"], filters["min_rate"], filters["max_rate"]
+    any_rate = least is None and most is None
+    return {
+        "subject_id": filters["subject_id"],
+        "language": language,
+        "least_years": -1 if years is None else years,
+        "most_years": -1 if years is None else MOST_YEARS,
+        "least_rate": 0 if any_rate else max(least or 0, MIN_RATE),
+        "most_rate": 0 if any_rate else MOST_RATE if most is None else most,
+    }
+
+
+async def variants(tx: Tx, terms: list[str]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = defaultdict(list)
     literal = [term for term in terms if is_literal(term)]
     others = [term for term in terms if not is_literal(term)]

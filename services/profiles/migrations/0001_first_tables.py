@@ -11,14 +11,16 @@ depends_on = None
 
 EXTENSIONS = ("citext", "pg_trgm", "btree_gist", "btree_gin")
 
-# Whoever changes the catalogue, in whatever statement, leaves the difference behind: one row for each cell touched. An update
+# Whoever changes the catalogue, in whatever statement, leaves the difference behind: one row for each cell touched. Each row of the
+# catalogue counts in the cell of its own language, rate and experience, and in those of any ('', 0, -1) in their place. An update
 # that moves no tutor from one cell to another (a new rating, say) leaves none.
 NOTE = """
 CREATE FUNCTION note_catalogue_{event}() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   INSERT INTO catalogue_changes (subject_id, language, hourly_rate, experience_years, tutors)
-  SELECT subject_id, language, hourly_rate, experience_years, sum(difference)
-  FROM ({rows}) AS touched, unnest(array_prepend('', languages)) AS language
+  SELECT subject_id, language, rate, years, sum(difference)
+  FROM ({rows}) AS touched, unnest(array_prepend('', languages)) AS language, unnest(ARRAY[0, hourly_rate]) AS rate,
+    unnest(ARRAY[-1, experience_years]) AS years
   GROUP BY 1, 2, 3, 4 HAVING sum(difference) <> 0;
   RETURN NULL;
 END $$
@@ -55,18 +57,18 @@ def upgrade() -> None:
     sa.Column('id', sa.BigInteger(), sa.Identity(always=True), nullable=False),
     sa.Column('subject_id', sa.BigInteger(), nullable=False),
     sa.Column('language', sa.String(), nullable=False),
-    sa.Column('hourly_rate', sa.Numeric(precision=12, scale=2), nullable=False),
     sa.Column('experience_years', sa.Integer(), nullable=False),
+    sa.Column('hourly_rate', sa.Numeric(precision=12, scale=2), nullable=False),
     sa.Column('tutors', sa.Integer(), nullable=False),
     sa.PrimaryKeyConstraint('id')
     )
     op.create_table('catalogue_counts',
     sa.Column('subject_id', sa.BigInteger(), autoincrement=False, nullable=False),
     sa.Column('language', sa.String(), nullable=False),
-    sa.Column('hourly_rate', sa.Numeric(precision=12, scale=2), nullable=False),
     sa.Column('experience_years', sa.Integer(), nullable=False),
+    sa.Column('hourly_rate', sa.Numeric(precision=12, scale=2), nullable=False),
     sa.Column('tutors', sa.Integer(), nullable=False),
-    sa.PrimaryKeyConstraint('subject_id', 'language', 'hourly_rate', 'experience_years')
+    sa.PrimaryKeyConstraint('subject_id', 'language', 'experience_years', 'hourly_rate')
     )
     op.create_table('stale_photos',
     sa.Column('name', sa.String(), nullable=False),

@@ -46,7 +46,8 @@ WHERE user_id = %(user_id)s::bigint
 FORGET_FAVOURITES = "DELETE FROM favourites WHERE user_id = %(user_id)s::bigint"
 FORGET_TUTOR = """
 UPDATE tutors SET title = NULL, headline = NULL, bio = NULL, teaching_philosophy = NULL, description = NULL,
-  languages = ARRAY[]::text[], certifications = '[]', education = '[]', video_url = NULL, photo_name = NULL, rejection_reason = NULL
+  languages = ARRAY[]::text[], certifications = '[]', education = '[]', video_url = NULL, photo_name = NULL,
+  rejection_reason = NULL
 WHERE id = %(tutor_id)s::bigint
 """
 FORGET_REASONS = "UPDATE days_off SET reason = NULL WHERE tutor_id = %(tutor_id)s::bigint"

@@ -68,13 +68,11 @@ SELECT term, word FROM unnest(%(terms)s::text[]) AS term, LATERAL (
 ) AS near
 """
 
-_FILTERS = """
-  (%(min_rate)s::numeric IS NULL OR hourly_rate >= %(min_rate)s::numeric)
-  AND (%(max_rate)s::numeric IS NULL OR hourly_rate <= %(max_rate)s::numeric)
-  AND (%(experience_years)s::int IS NULL OR experience_years >= %(experience_years)s::int)
-"""
-_MATCHES = f"""
-  c.subject_id = %(subject_id)s::bigint AND {_FILTERS}
+_MATCHES = """
+  c.subject_id = %(subject_id)s::bigint
+  AND (%(min_rate)s::numeric IS NULL OR c.hourly_rate >= %(min_rate)s::numeric)
+  AND (%(max_rate)s::numeric IS NULL OR c.hourly_rate <= %(max_rate)s::numeric)
+  AND (%(experience_years)s::int IS NULL OR c.experience_years >= %(experience_years)s::int)
   AND (%(languages)s::text[] IS NULL OR c.languages && %(languages)s::text[])
 """
 _PLAIN = "catalogue c"
@@ -103,7 +101,11 @@ PAGES = {sort: _page(_PLAIN, order) for sort, order in ORDERS.items()}
 PAGES_BY_WORDS = {sort: _page(_BY_WORDS, order) for sort, order in ORDERS.items()}
 TOTAL = f"SELECT count(*) FROM {_PLAIN} WHERE {_MATCHES}"
 TOTAL_BY_WORDS = f"SELECT count(*) FROM {_BY_WORDS} WHERE {_MATCHES}"
-_CELL = f"subject_id = %(subject_id)s::bigint AND language = %(language)s AND {_FILTERS}"
+_CELL = """
+  subject_id = %(subject_id)s::bigint AND language = %(language)s
+  AND experience_years BETWEEN %(least_years)s::int AND %(most_years)s::int
+  AND hourly_rate BETWEEN %(least_rate)s::numeric AND %(most_rate)s::numeric
+"""
 TOTAL_BY_COUNTS = f"""
 SELECT coalesce(sum(tutors), 0)::bigint FROM (
   SELECT tutors FROM catalogue_counts WHERE {_CELL} UNION ALL SELECT tutors FROM catalogue_changes WHERE {_CELL}

@@ -48,14 +48,15 @@ class Catalogue(Table, table=True):
 
 
 class CatalogueCounts(Table, table=True):
-    """How many rows of the catalogue share subject, language ('' is any), rate and experience. A total is the sum of few."""
+    """How many rows of the catalogue share subject (0: any), language ('': any), experience (-1: any) and rate (0: any), so that
+    a total is one row or the sum of few."""
 
     __tablename__ = "catalogue_counts"
 
     subject_id: int = key()
     language: str = Field(primary_key=True)
-    hourly_rate: Decimal = Field(sa_column=sa.Column(sa.Numeric(12, 2), primary_key=True))
     experience_years: int = Field(primary_key=True)
+    hourly_rate: Decimal = Field(sa_column=sa.Column(sa.Numeric(12, 2), primary_key=True))
     tutors: int
 
 

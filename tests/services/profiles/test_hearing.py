@@ -111,7 +111,7 @@ async def test_a_purged_student_leaves_nothing_behind(service: Harness) -> None:
 
 async def test_ratings_follow_reviews_and_order_the_search(service: Harness) -> None:
     worse, better = await approved(service), await approved(service)
-    rate = {"average_rating": Decimal("4.8"), "total_reviews": 42}
+    rate: dict[str, Any] = {"average_rating": Decimal("4.8"), "total_reviews": 42}
     await service.deliver(RatingChanged(tutor_id=better.tutor_id, version=3, **rate))
     await service.deliver(RatingChanged(tutor_id=worse.tutor_id, version=1, average_rating=Decimal("4.8"), total_reviews=2))
 

@@ -153,7 +153,13 @@ async def test_every_change_has_a_higher_version(service: Harness) -> None:
 
 async def test_two_edits_at_once_lose_nothing(service: Harness) -> None:
     tutor = await registers(service, "tutor")
-    bodies = [{"title": "T"}, {"headline": "H"}, {"bio": "B"}, {"teaching_philosophy": "P"}, {"experience_years": 9}]
+    bodies: list[dict[str, Any]] = [
+        {"title": "T"},
+        {"headline": "H"},
+        {"bio": "B"},
+        {"teaching_philosophy": "P"},
+        {"experience_years": 9},
+    ]
 
     await asyncio.gather(*(tutor.call("PATCH", "/api/tutors/me/about", json=body) for body in bodies))
 

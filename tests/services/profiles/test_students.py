@@ -46,7 +46,7 @@ async def test_impossible_values_are_refused(service: Harness, body: dict[str, A
 
 async def test_the_time_zone_changes_the_account(service: Harness, auth: Harness) -> None:
     async with auth.database.transaction() as tx:
-        fields = {"first_name": "A", "last_name": "B", "timezone": "UTC", "currency": "USD", "role": "student"}
+        fields: dict[str, Any] = {"first_name": "A", "last_name": "B", "timezone": "UTC", "currency": "USD", "role": "student"}
         made = await register(tx, "http://localhost/api/avatars", email="a@example.com", password_hash="none", **fields)
     student = Person(service, made.id, "student")
 

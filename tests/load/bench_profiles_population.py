@@ -1,0 +1,102 @@
+"""The tutors that `bench_profiles_search` looks among: names, topics, rates and languages as uneven as people's are."""
+
+import random
+from typing import Any, LiteralString
+
+_RNG = random.Random(11)
+_ONSETS, _VOWELS, _CODAS = (
+    ["b", "c", "d", "f", "g", "h", "j", "k", "l", "m", "n", "p", "r", "s", "t", "v", "w", "z", "br", "kr", "st", "sh"],
+    ["a", "e", "i", "o", "u", "ai", "ei"],
+    ["n", "r", "s", "l", "m", "k"],
+)
+
+
+def _words(number: int, syllables: int) -> list[str]:
+    """Words that look like words, each once."""
+    made: dict[str, None] = {}
+    while len(made) < number:
+        made["".join(_RNG.choice(_ONSETS) + _RNG.choice(_VOWELS) for _ in range(syllables)) + _RNG.choice(_CODAS)] = None
+    return list(made)
+
+
+FIRST_NAMES = _words(300, 2)
+LAST_NAMES = _words(4000, 3)
+TOPICS = _words(3000, 3)  # the first are the most common
+LANGUAGES = [
+    "{en}",
+    "{en}",
+    "{en}",
+    "{en}",
+    "{en,es}",
+    "{en,fr}",
+    "{es}",
+    "{en,uk}",
+    "{de,en}",
+    "{en,hi}",
+    "{fr}",
+    "{pl,en}",
+    "{ar,en,fr}",
+]
+RARE = ["{en,mt}", "{en,is}", "{cy,en}"]
+
+FILL: list[LiteralString] = [
+    "INSERT INTO subjects (name, category) SELECT 'Subject ' || n, 'STEM' FROM generate_series(1, 40) AS n",
+    """
+    INSERT INTO accounts SELECT n, 1, 'tutor', initcap((%(first)s::text[])[1 + floor(random() * %(firsts)s)]),
+      initcap((%(last)s::text[])[1 + floor(random() * %(lasts)s)]), 'http://localhost:8000/api/avatars/default.png', 'UTC', 'USD',
+      true, false
+    FROM generate_series(1, %(size)s) AS n
+    """,
+    """
+    INSERT INTO tutors
+      (user_id, status, title, headline, bio, experience_years, languages, hourly_rate, currency, submitted_at, decided_at)
+    SELECT n, 'approved', 'Experienced tutor', 'I teach with patience', text.bio, floor(power(random(), 2) * 40),
+      CASE WHEN random() < 0.001 THEN (%(rare)s::text[])[1 + floor(random() * 3)]::text[]
+        ELSE (%(languages)s::text[])[1 + floor(random() * %(sets)s)]::text[] END,
+      10 + floor(power(random(), 2) * 110), 'USD', now(), now()
+    FROM generate_series(1, %(size)s) AS n, LATERAL (
+      SELECT string_agg((%(topics)s::text[])[1 + floor(power(random(), 2) * %(topic_count)s)], ' ') AS bio
+      FROM generate_series(1, 20 + 0 * n)) AS text
+    """,
+    """
+    INSERT INTO tutor_subjects SELECT id, 1 + floor(random() * 40) FROM tutors, generate_series(1, 1 + id %% 3)
+    ON CONFLICT DO NOTHING
+    """,
+    """
+    INSERT INTO ratings SELECT id, 1, round((3 + random() * 2)::numeric, 2), floor(power(random(), 3) * 200)
+    FROM tutors WHERE random() < 0.7
+    """,
+    """
+    INSERT INTO catalogue (subject_id, tutor_id, average_rating, total_reviews, hourly_rate, experience_years, languages)
+    SELECT subject_id, t.id, coalesce(average_rating, 0), coalesce(total_reviews, 0), hourly_rate, experience_years, languages
+    FROM (SELECT 0 AS subject_id, id AS tutor_id FROM tutors UNION ALL SELECT subject_id, tutor_id FROM tutor_subjects) AS placed
+    JOIN tutors t ON t.id = placed.tutor_id LEFT JOIN ratings r ON r.tutor_id = t.id
+    """,
+    """
+    INSERT INTO catalogue_counts SELECT subject_id, language, years, rate, count(*)
+    FROM catalogue, unnest(array_prepend('', languages)) AS language, unnest(ARRAY[0, hourly_rate]) AS rate,
+      unnest(ARRAY[-1, experience_years]) AS years
+    GROUP BY 1, 2, 3, 4
+    """,
+    """
+    INSERT INTO documents
+    SELECT id, array_to_tsvector(string_to_array(lower(concat_ws(' ', first_name, last_name, title, headline, bio)), ' '))
+    FROM tutors JOIN accounts USING (user_id)
+    """,
+    "INSERT INTO vocabulary SELECT DISTINCT unnest(tsvector_to_array(words)) FROM documents ON CONFLICT DO NOTHING",
+]
+
+
+def parameters(size: int) -> dict[str, Any]:
+    return {
+        "size": size,
+        "first": FIRST_NAMES,
+        "firsts": len(FIRST_NAMES),
+        "last": LAST_NAMES,
+        "lasts": len(LAST_NAMES),
+        "topics": TOPICS,
+        "topic_count": len(TOPICS),
+        "languages": LANGUAGES,
+        "sets": len(LANGUAGES),
+        "rare": RARE,
+    }
