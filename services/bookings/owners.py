@@ -64,7 +64,7 @@ class Owners:
         return await self._apply_tutor(f"/internal/tutors/{tutor_id}")
 
     async def _fetch_tutor_of(self, user_id: int | None) -> bool:
-        return await self._apply_tutor(f"/internal/users/{user_id}/tutor")
+        return await self._apply_tutor(f"/internal/tutors/of-user/{user_id}")
 
     async def _apply_tutor(self, path: str) -> bool:
         try:

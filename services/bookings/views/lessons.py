@@ -146,7 +146,7 @@ class BookingRow(BaseModel):
 
     id: int
     tutor_profile_id: int
-    tutor_id: int
+    tutor_user_id: int
     tutor_name: str
     student_id: int
     student_name: str
@@ -164,7 +164,7 @@ class BookingRow(BaseModel):
         return cls(
             id=booking.id,
             tutor_profile_id=booking.tutor_id,
-            tutor_id=booking.tutor_id,
+            tutor_user_id=booking.tutor_user_id,
             tutor_name=booking.tutor_name,
             student_id=booking.student_id,
             student_name=booking.student_name,

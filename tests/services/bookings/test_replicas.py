@@ -44,7 +44,7 @@ class Owner:
 
     def knows_tutor(self, tutor_id: int, user_id: int, version: int, **changes: Any) -> None:
         snapshot = TutorSnapshot.model_validate(tutor_event(tutor_id, user_id, version, **changes).model_dump())
-        self.answers[f"/internal/tutors/{tutor_id}"] = self.answers[f"/internal/users/{user_id}/tutor"] = snapshot
+        self.answers[f"/internal/tutors/{tutor_id}"] = self.answers[f"/internal/tutors/of-user/{user_id}"] = snapshot
 
 
 @pytest.fixture
