@@ -192,7 +192,7 @@ class Exchange:
         self.keep_alive = self.keep_alive and self.protocol.keeps(self)
         end = b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n"
         parts = (STATUS_LINES[status], self.protocol.date_line(), headers, self.extra, end, body)
-        self.protocol.transport.write(b"".join(parts))
+        self.protocol.write(b"".join(parts))
 
     # The end
 

@@ -78,7 +78,7 @@ class Passage:
         connection.begin(self, data, head_only=request.method == "HEAD", whole=whole)
         if not whole and request.expects_100:
             request.expects_100 = False
-            exchange.protocol.transport.write(CONTINUE)
+            exchange.protocol.write(CONTINUE)
         if not whole or exchange.held:
             exchange.protocol.resume_reading()
 
@@ -149,7 +149,7 @@ class Passage:
         if self.chunked:
             body = _chunk(body) + (LAST_CHUNK if connection.done else b"")
         if body:
-            self._exchange.protocol.transport.write(body)
+            self._exchange.protocol.write(body)
         if connection.done:
             self._exchange.finish()
 

@@ -17,6 +17,7 @@ from gateway.limits.rate import Rate
 from gateway.limits.window import SCRIPT
 from gateway.outgoing import Cors
 from gateway.own import Own
+from gateway.postponed import Postponed
 from gateway.routes import Class, Routes
 from gateway.server.protocol import EdgeState, Patience
 from gateway.settings import GatewaySettings
@@ -58,10 +59,10 @@ class Application:
 
     async def _start(self, stack: AsyncExitStack, state: dict[str, Any]) -> None:
         settings = self._settings
-        sweeper = Sweeper()
+        sweeper, postponed = Sweeper(), Postponed()
         sweeper.start()
         stack.callback(sweeper.stop)
-        pools = {name: Pool(name, url, sweeper, settings.answer_timeout) for name, url in settings.services().items()}
+        pools = {name: Pool(name, url, sweeper, postponed, settings.answer_timeout) for name, url in settings.services().items()}
         for pool in pools.values():
             stack.callback(pool.close)
         link = Link(Address.parse(settings.redis_url), SCRIPT)
@@ -87,7 +88,7 @@ class Application:
             access=access,
         )
         patience = Patience(settings.head_timeout, settings.body_timeout, idle=settings.idle_timeout)
-        state["edge"] = EdgeState(sweeper, patience, front.answer)
+        state["edge"] = EdgeState(sweeper, patience, postponed, front.answer)
 
 
 def _rates(settings: GatewaySettings) -> dict[Class, Rate | None]:

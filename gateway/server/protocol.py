@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import httptools
 
+from gateway.postponed import Postponed
 from gateway.server.reader import RequestReader
 from gateway.server.refused import Refused
 from gateway.server.request import Request
@@ -40,6 +41,7 @@ class EdgeState:
 
     sweeper: Sweeper
     patience: Patience
+    postponed: Postponed
     answer: Callable[["EdgeProtocol", Request], Turn]
 
 
@@ -118,6 +120,9 @@ class EdgeProtocol(asyncio.Protocol):
         if self._active is not None:
             self._active.resume()
 
+    def write(self, data: bytes) -> None:
+        self._edge.postponed.add(self.transport.write, data)
+
     def pause_reading(self) -> None:
         if not self._paused and not self.transport.is_closing():
             self._paused = True
@@ -190,7 +195,7 @@ class EdgeProtocol(asyncio.Protocol):
         elif self._waiting:
             self.loop.call_soon(self._go_on)  # not from here: a long line of short answers would nest as deep
         elif self._last_words:
-            self.transport.write(self._last_words)
+            self.write(self._last_words)
             self._end(lingering=True)
         elif self._paused:
             self.resume_reading()
@@ -220,19 +225,21 @@ class EdgeProtocol(asyncio.Protocol):
             if guilty.started:
                 self.transport.abort()
                 return
-        self.transport.write(refused.answer)
+        self.write(refused.answer)
         self._end(lingering=True)
 
     def _end(self, *, lingering: bool) -> None:
         """Close; when the client may still be writing, only our side first: a reset would destroy what it has not read yet."""
         self._deaf = True
         self._since = self.loop.time()
-        if lingering and self.transport.can_write_eof() and not self.transport.is_closing():
-            self.transport.write_eof()
-            self._paused = False
-            self.transport.resume_reading()
-        else:
-            self.transport.close()
+        self._edge.postponed.add(self._half_close if lingering else self.transport.close)
+
+    def _half_close(self) -> None:
+        if self.transport.is_closing():
+            return
+        self.transport.write_eof()
+        self._paused = False
+        self.transport.resume_reading()
 
     def takeover(self, successor: asyncio.Protocol) -> asyncio.Transport:
         """Hand the connection of an upgrade request to another protocol."""

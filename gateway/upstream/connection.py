@@ -7,6 +7,7 @@ from typing import Protocol, cast
 
 import httptools
 
+from gateway.postponed import Postponed
 from gateway.upstream.errors import ServiceBroke, ServiceTimeout
 from shared.errors import Refusal
 
@@ -38,11 +39,12 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_answer_within", "_closed", "_deadline", "_head_only", "_listener", "_loop", "_needs_eof", "_on_lost",
-        "_parser", "_paused", "_raw", "_served", "_stuck", "_told", "body", "done", "head", "idle_since",
+        "_parser", "_paused", "_postponed", "_raw", "_served", "_stuck", "_told", "body", "done", "head", "idle_since",
         "keep", "sent_all", "status", "transport",
     )  # fmt: skip
 
-    def __init__(self, on_lost: Callable[["Connection"], None], answer_within: float) -> None:
+    def __init__(self, on_lost: Callable[["Connection"], None], answer_within: float, postponed: Postponed) -> None:
+        self._postponed = postponed
         self._loop = asyncio.get_running_loop()
         self._on_lost = on_lost
         self._answer_within = answer_within
@@ -78,12 +80,12 @@ class Connection(asyncio.Protocol):
         self._head_only = head_only
         self.sent_all = whole
         self._deadline = self._loop.time() + self._answer_within
-        self.transport.write(data)
+        self._postponed.add(self.transport.write, data)
 
     def write(self, data: bytes) -> None:
         """Send a piece of the request's body."""
         self._deadline = self._loop.time() + self._answer_within
-        self.transport.write(data)
+        self._postponed.add(self.transport.write, data)
 
     def end(self) -> None:
         """The exchange is over, or its listener is gone: nobody is told anything more."""

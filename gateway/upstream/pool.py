@@ -6,6 +6,7 @@ from collections import deque
 from urllib.parse import urlsplit
 
 from gateway import metrics
+from gateway.postponed import Postponed
 from gateway.sweeper import Sweeper
 from gateway.upstream.breaker import Breaker
 from gateway.upstream.connection import Connection
@@ -21,13 +22,14 @@ KEPT_FOR = 60.0  # seconds; less than the services keep an idle connection, so t
 class Pool:
     """`acquire` a connection, and `release` it whatever happened."""
 
-    def __init__(self, service: str, url: str, sweeper: Sweeper, answer_within: float) -> None:
+    def __init__(self, service: str, url: str, sweeper: Sweeper, postponed: Postponed, answer_within: float) -> None:
         parts = urlsplit(url)
         self.service = service
         self.host = parts.hostname or ""
         self.port = parts.port or (443 if parts.scheme == "https" else 80)
         self.tls = ssl.create_default_context() if parts.scheme == "https" else None
         self.breaker = Breaker(service)
+        self._postponed = postponed
         self._answer_within = answer_within
         self._idle: list[Connection] = []
         self._all: set[Connection] = set()
@@ -86,7 +88,7 @@ class Pool:
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT):
                 _, connection = await loop.create_connection(
-                    lambda: Connection(self._lost, self._answer_within), self.host, self.port, ssl=self.tls
+                    lambda: Connection(self._lost, self._answer_within, self._postponed), self.host, self.port, ssl=self.tls
                 )
         except (OSError, TimeoutError) as error:
             self.breaker.failed(loop.time())

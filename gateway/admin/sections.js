@@ -1,0 +1,147 @@
+// What the page shows: each section is a function that gives nodes, asked again whenever something changed.
+
+import { download, get, page, post, put, remove } from "/admin/api.js";
+import { bars, columns, line } from "/admin/charts.js";
+import { ask, button, card, count, h, money, notice, table, when } from "/admin/dom.js";
+
+const DASHBOARD = "/api/admin/dashboard";
+const monthName = (month) => new Date(`${month}-01T00:00:00`).toLocaleDateString(undefined, { month: "short" });
+
+export async function overview() {
+  const names = ["stats", "session-metrics", "monthly-revenue", "user-growth", "subject-distribution", "upcoming-sessions", "recent-activities"];
+  const [stats, sessions, revenue, growth, subjects, upcoming, activities] =
+    await Promise.all(names.map((name) => get(`${DASHBOARD}/${name}`)));
+  const whole = (value) => money(Math.round(value), stats.currency).replace(/\.00$/, "");
+  return [
+    h("div.tiles", {},
+      tile("Users", count(stats.total_users)), tile("Students", count(stats.total_students)), tile("Tutors", count(stats.total_tutors)),
+      tile("To approve", count(stats.pending_approvals)), tile("Bookings", count(stats.total_bookings)),
+      tile("Revenue this month", money(stats.revenue_this_month, stats.currency))),
+    h("div.pair", {},
+      card("Revenue by month", columns("Revenue by month", revenue.map((m) => ({ label: monthName(m.month), value: m.revenue })), whole)),
+      card("Users", line("Users at the end of each month", growth.map((m) => ({ label: monthName(m.month), value: m.total_users })), count)),
+      card("Subjects", subjects.length
+        ? bars("Bookings by subject", subjects.slice(0, 10).map((t) => ({ label: t.subject_name ?? "No subject", value: t.bookings })), count)
+        : h("p.quiet", {}, "Nothing was booked yet.")),
+      card(`Sessions (no-show rate ${(sessions.no_show_rate * 100).toFixed(1)} %)`,
+        bars("Sessions by state", Object.entries(sessions.by_status).map(([label, value]) => ({ label: label.toLowerCase().replaceAll("_", " "), value })), count, "three")),
+      card("Upcoming sessions", table([
+        ["Start", (t) => when(t.start_at)], ["Student", (t) => t.student_name ?? "–"], ["Tutor", (t) => t.tutor_name ?? "–"],
+        ["Status", (t) => t.status.toLowerCase()]], upcoming.slice(0, 10), "No session is planned.")),
+      card("Recent activities", h("ul.feed", {},
+        activities.map((a) => h("li", {}, h("span", {}, a.description), h("time", { datetime: a.created_at }, when(a.created_at))))))),
+  ];
+}
+
+export async function tutors(again) {
+  const pending = await get("/api/admin/tutors/pending");
+  const decide = (profile) => [
+    button("Approve", async () => {
+      await post(`/api/admin/tutors/${profile.id}/approve`);
+      notice(`${profile.name} was approved.`);
+      again();
+    }),
+    button("Reject", async () => {
+      const reason = await ask(`Reject ${profile.name}?`, "Reason, for the tutor to read");
+      if (reason === null) return;
+      await post(`/api/admin/tutors/${profile.id}/reject`, { rejection_reason: reason });
+      notice(`${profile.name} was rejected.`);
+      again();
+    }, "danger"),
+  ];
+  const named = pending.map((p) => ({ ...p, name: [p.first_name, p.last_name].filter(Boolean).join(" ") || p.name || p.title || `Tutor ${p.id}` }));
+  return [card("Tutors who wait for approval", table([
+    ["Tutor", (p) => [p.name, h("div.quiet", {}, p.title ?? "")]],
+    ["Subjects", (p) => (p.subjects ?? []).map((t) => t.name ?? t).join(", ")],
+    ["Rate", (p) => (p.hourly_rate == null ? "–" : money(p.hourly_rate, p.currency ?? "USD")), "number"],
+    ["About", (p) => (p.bio ?? "").slice(0, 240)],
+    ["", decide, "actions"]], named, "Nobody waits."))];
+}
+
+export async function users(again, state) {
+  const found = await get("/api/admin/users", { page: state.page ?? 1, page_size: 25, search: state.search, role: state.role });
+  const change = (user, body, text) => async () => {
+    await put(`/api/admin/users/${user.id}`, body);
+    notice(text);
+    again();
+  };
+  return [card(`Users (${count(found.total)})`, searchBar(state, again, [
+    field("Search", h("input", { name: "search", value: state.search ?? "", placeholder: "name or e-mail" })),
+    field("Role", choice("role", ["", "student", "tutor", "admin"], state.role))]),
+  table([
+    ["Id", (u) => String(u.id), "number"], ["Name", (u) => `${u.first_name} ${u.last_name}`], ["E-mail", (u) => u.email], ["Role", (u) => u.role],
+    ["Since", (u) => when(u.created_at)], ["Active", (u) => (u.is_active ? "yes" : h("span.bad", {}, "no"))],
+    ["", (u) => [
+      u.is_active ? button("Deactivate", change(u, { is_active: false }, `${u.email} was deactivated.`))
+        : button("Activate", change(u, { is_active: true }, `${u.email} is active.`)),
+      button("Delete", async () => {
+        if (!confirm(`Delete ${u.email}? It can be restored.`)) return;
+        await remove(`/api/admin/users/${u.id}`);
+        notice(`${u.email} was deleted.`);
+        again();
+      }, "danger")], "actions"]], found.items, "Nobody was found."),
+  pager(state, again, found.total, 25))];
+}
+
+export async function audit(again, state) {
+  const only = { action_type: state.action_type, user_id: state.user_id, from: state.from, to: state.to };
+  const { items, total } = await page("/api/audit/logs", { ...only, page: state.page ?? 1, page_size: 50 });
+  const save = (format) => button(format.toUpperCase(), () => download("/api/audit/logs/export", { ...only, format }, `audit-log.${format}`));
+  return [card(`Audit log (${count(total)})`, searchBar(state, again, [
+    field("Action", h("input", { name: "action_type", value: state.action_type ?? "" })),
+    field("By user", h("input", { name: "user_id", value: state.user_id ?? "", inputmode: "numeric", pattern: "[0-9]*" })),
+    field("From", h("input", { name: "from", type: "date", value: state.from ?? "" })),
+    field("To", h("input", { name: "to", type: "date", value: state.to ?? "" }))], [save("csv"), save("ndjson")]),
+  table([
+    ["When", (e) => when(e.created_at)], ["Who", (e) => (e.user_id == null ? "–" : String(e.user_id)), "number"], ["Action", (e) => e.action],
+    ["Whom", (e) => [e.target_type, e.target_id].filter((part) => part != null).join(" ")],
+    ["Details", (e) => h("code", {}, Object.keys(e.details).length ? JSON.stringify(e.details) : "")],
+    ["From", (e) => h("span", { title: e.user_agent }, e.ip_address ?? "")]], items, "Nothing was recorded."),
+  pager(state, again, total, 50))];
+}
+
+export async function system(again) {
+  const services = await get(`${DASHBOARD}/system`);
+  const outcome = h("div");
+  const integrity = (repair) => async () => {
+    outcome.replaceChildren(h("p.quiet", {}, "Comparing every replica with its owner…"));
+    const { status, report } = await get("/api/health/integrity", { repair });
+    outcome.replaceChildren(
+      h("p", {}, h(status === "healthy" ? "b.good" : "b.bad", {}, status), ` · ${report.checked.length} replicas compared, ${report.total_issues} issues, ${report.total_repaired} repaired`),
+      table([["Service", (i) => i.service], ["Entity", (i) => i.entity], ["Id", (i) => (i.id == null ? "" : String(i.id)), "number"], ["Problem", (i) => i.problem]],
+        [...report.issues, ...report.unchecked], "Nothing is wrong."));
+  };
+  return [
+    card("Services", table([
+      ["Service", (x) => x.service], ["State", (x) => (x.is_ready ? h("span.good", {}, "ready") : h("span.bad", {}, "not ready"))],
+      ["Events waiting", (x) => count(x.queue_depth), "number"], ["Dead letters", (x) => warned(x.dead_letters), "number"],
+      ["Outbox", (x) => count(x.outbox_depth), "number"], ["Oldest, s", (x) => count(x.outbox_age), "number"]], services, "")),
+    card("Integrity", h("div.bar", {}, button("Compare", integrity(false)), button("Compare and repair", integrity(true))), outcome),
+  ];
+}
+
+const tile = (name, value) => h("div.card", {}, h("span.quiet", {}, name), h("b", {}, value));
+const warned = (number) => (number ? h("b.bad", {}, count(number)) : count(number));
+const field = (name, input) => h("label", {}, name, input);
+const choice = (name, values, chosen) => h("select", { name }, values.map((value) => h("option", { value, selected: value === (chosen ?? "") }, value || "any")));
+
+function searchBar(state, again, fields, extra = []) {
+  const form = h("form.bar", {}, fields, h("button", {}, "Show"), h("span.grow"), extra);
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    again({ ...Object.fromEntries(new FormData(form)), page: 1 });
+  });
+  return form;
+}
+
+function pager(state, again, total, size) {
+  const last = Math.max(Math.ceil(total / size), 1);
+  const now = state.page ?? 1;
+  if (last === 1) return null;
+  const to = (number) => () => again({ ...state, page: number });
+  const back = button("Newer", to(now - 1));
+  const on = button("Older", to(now + 1));
+  back.disabled = now <= 1;
+  on.disabled = now >= last;
+  return h("div.bar", {}, back, h("span.quiet", {}, `page ${now} of ${last}`), on);
+}
