@@ -108,4 +108,5 @@ def _of_service(deployment: Deployment, name: str) -> dict[str, str]:
 def _select(given: Mapping[str, str], wanted: Iterable[str]) -> dict[str, str]:
     wanted = tuple(wanted)
     prefixes = tuple(name for name in wanted if name.endswith("_"))
-    return {name: value for name, value in given.items() if name in wanted or name.startswith(prefixes)}
+    like = [name for name in given if name.startswith(prefixes) and not name.endswith("_PASSWORD")]  # those of database roles
+    return {name: given[name] for name in [*like, *wanted] if name in given}

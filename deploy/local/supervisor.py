@@ -77,31 +77,38 @@ class Supervised:
 
     async def _live(self) -> int:
         """One life of the program; returns its exit code."""
-        process = await asyncio.create_subprocess_exec(
-            *self.program.attached(),
-            env=dict(self.program.env),
-            cwd=self.program.cwd,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            start_new_session=True,
-        )
+        # Not asyncio's own pipe: with that, waiting for the process would also wait for children that hold it open.
+        reading, writing = os.pipe()
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *self.program.attached(),
+                env=dict(self.program.env),
+                cwd=self.program.cwd,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=writing,
+                stderr=writing,
+                start_new_session=True,
+            )
+        finally:
+            os.close(writing)
+            output = asyncio.create_task(self._read(reading))
         self.pid = process.pid
         self._registry.record(self.program.name, process.pid)
         if self._stop.is_set():  # it was asked to end while it was being started
             self.signal(self.program.stop_signal)
-        output = asyncio.create_task(self._read(process.stdout))
         watch = asyncio.create_task(self._watch(process.pid))
-        try:
-            return await process.wait()
-        finally:
-            sweep_group(process.pid)
-            watch.cancel()
-            await asyncio.wait([output, watch], timeout=1)
-            output.cancel()
-            self.ready.clear()
-            self.pid = None
-            self._registry.forget(self.program.name)
+        code = await process.wait()
+        await self._bury(process.pid, output, watch)
+        return code
+
+    async def _bury(self, pid: int, output: "asyncio.Task[None]", watch: "asyncio.Task[None]") -> None:
+        sweep_group(pid)
+        watch.cancel()
+        await asyncio.wait([output, watch], timeout=1)
+        output.cancel()
+        self.ready.clear()
+        self.pid = None
+        self._registry.forget(self.program.name)
 
     async def _watch(self, pid: int) -> None:
         began = time.monotonic()
@@ -114,14 +121,19 @@ class Supervised:
         self._was_ready = True
         self.ready.set()
 
-    async def _read(self, stream: asyncio.StreamReader | None) -> None:
-        rest = b""
-        while stream and (chunk := await stream.read(65_536)):
-            *lines, rest = (rest + chunk).split(b"\n")
-            for line in lines:
-                self._said(line)
-        if rest:
-            self._said(rest)
+    async def _read(self, pipe: int) -> None:
+        stream, rest = asyncio.StreamReader(), b""
+        protocol = asyncio.StreamReaderProtocol(stream)
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, os.fdopen(pipe, "rb", 0))
+        try:
+            while chunk := await stream.read(65_536):
+                *lines, rest = (rest + chunk).split(b"\n")
+                for line in lines:
+                    self._said(line)
+        finally:
+            transport.close()
+            if rest:
+                self._said(rest)
 
     def _said(self, line: bytes) -> None:
         self._log.write(line)

@@ -1,0 +1,62 @@
+"""Ports: free ones, the same as last time, and none that an outgoing connection could be given."""
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy.local import development, ports
+from deploy.local.errors import LaunchError
+from deploy.local.settings import Settings
+from deploy.local.suite import choose_ports
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    with socket.create_server((ports.LOOPBACK, ports.choose())) as server:
+        yield server.getsockname()[1]
+
+
+def test_a_remembered_port_is_kept_while_it_is_free() -> None:
+    port = ports.choose()
+
+    assert ports.choose(port) == port
+
+
+def test_a_remembered_port_that_somebody_took_is_replaced(taken: int) -> None:
+    assert ports.choose(taken) != taken
+
+
+def test_a_port_promised_to_another_process_is_not_chosen() -> None:
+    port = ports.choose()
+
+    assert ports.choose(port, frozenset({port})) != port
+
+
+def test_ports_are_below_those_lent_to_outgoing_connections() -> None:
+    first = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+
+    assert all(ports.choose() < first for _ in range(20))
+
+
+def test_the_services_find_their_ports_again(tmp_path: Path) -> None:
+    chosen = choose_ports(tmp_path / "ports.json")
+
+    assert len(set(chosen.values())) == 7
+    assert choose_ports(tmp_path / "ports.json") == chosen
+
+
+def test_a_port_asked_for_and_taken_is_told_in_one_sentence(taken: int) -> None:
+    with pytest.raises(LaunchError, match=f"Port {taken} is taken"):
+        development.gateway_port(Settings({"EDUSTREAM_PORT": str(taken)}))
+
+
+@pytest.mark.parametrize("port", ["http", "0", "70000", "-1"])
+def test_a_port_that_is_none_is_told_in_one_sentence(port: str) -> None:
+    with pytest.raises(LaunchError, match="between 1 and 65535"):
+        development.gateway_port(Settings({"EDUSTREAM_PORT": port}))
+
+
+def test_the_next_port_is_taken_when_nobody_asked_for_one(taken: int) -> None:
+    assert ports.next_free(taken) > taken
