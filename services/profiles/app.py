@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from services.profiles import jobs, photos, reference
+from services.profiles import integrity, jobs, photos, reference
 from services.profiles.consumers import subscriptions
 from services.profiles.routes import routers
 from services.profiles.settings import ProfilesSettings
@@ -29,7 +29,7 @@ async def setup(app: FastAPI) -> AsyncIterator[None]:
 service = Service(
     name="profiles",
     settings=ProfilesSettings,
-    routers=routers,
+    routers=(*routers, integrity.router),
     subscriptions=subscriptions,
     jobs=jobs.JOBS,
     setup=setup,

@@ -24,10 +24,13 @@ async def _fold(database: Database) -> int:
     async with database.transaction() as tx:
         if not await tx.value(search.ALONE):
             return 0
-        folded = await tx.run(search.FOLD)
-        if folded:
-            await tx.run(search.DROP_EMPTY)
-        return folded
+        return await tx.run(search.FOLD)
+
+
+async def drop_empty_counts(runtime: Runtime) -> None:
+    """Forget counts of what no tutor is any more. They are right as they are, only in the way."""
+    async with runtime.database.transaction() as tx:
+        await tx.run(search.DROP_EMPTY)
 
 
 async def refresh_stale(runtime: Runtime) -> None:
@@ -77,6 +80,7 @@ async def resync(runtime: Runtime) -> None:
 
 JOBS = (
     Job("fold_catalogue_counts", 2, fold_counts),
+    Job("drop_empty_counts", 3600, drop_empty_counts),
     Job("refresh_stale_tutors", 2, refresh_stale),
     Job("delete_stale_photos", 600, delete_photos),
 )

@@ -17,7 +17,7 @@ class SubjectRef(Data):
 class Window(Data):
     """A stretch of the tutor's local time, weekly on `weekday` (0 = Monday) or on the one day `on`.
 
-    `end` 00:00 means midnight after it."""
+    `end` 00:00 means midnight after it. A window of one day may overlap a weekly one: the two count as united."""
 
     weekday: int | None = None
     on: date | None = None

@@ -93,7 +93,7 @@ def filled(size: int) -> Iterator[str]:
 
 
 async def measure(urls: dict[int, str]) -> dict[int, dict[str, list[float]]]:
-    """Query → milliseconds, for each size. Sizes take turns, request by request: what else the machine does falls on all alike."""
+    """Query → milliseconds, for each size. Sizes take turns, so that what else the machine does falls on all alike."""
     servers = {"redis_url": os.environ["REDIS_URL"], "amqp_url": os.environ["AMQP_URL"]}
     async with AsyncExitStack() as stack:
         clients = {

@@ -15,6 +15,7 @@ class Subject:
 COLUMNS = "id, version, name::text AS name, category, description"
 ALL = f"SELECT {COLUMNS} FROM subjects ORDER BY subjects.name, id"
 BY_ID = f"SELECT {COLUMNS} FROM subjects WHERE id = %(id)s::bigint FOR UPDATE"
+BY_IDS = f"SELECT {COLUMNS} FROM subjects WHERE id = ANY(%(ids)s::bigint[]) ORDER BY id"
 ANY = "SELECT EXISTS (SELECT FROM subjects)"
 CREATE = f"""
 INSERT INTO subjects (name, category, description) VALUES (%(name)s, %(category)s, %(description)s) RETURNING {COLUMNS}

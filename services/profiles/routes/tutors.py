@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import AfterValidator
+from pydantic import AfterValidator, BeforeValidator
 
 from services.profiles import reference
 from services.profiles.actions import search, tutors
@@ -25,6 +25,11 @@ def _codes(text: str) -> str:
     return ",".join(dict.fromkeys(reference.language_code(part) for part in text.split(",") if part.strip()))
 
 
+def _none_if_blank(value: object) -> object:
+    """Front ends send an empty search box as it is."""
+    return None if isinstance(value, str) and not value.strip() else value
+
+
 Languages = Annotated[str, AfterValidator(_codes)]
 Amount = Annotated[Decimal, Query(ge=0, le=1_000_000)]
 
@@ -40,7 +45,9 @@ async def search_tutors(
     max_rate: Amount | None = None,
     experience_years: Annotated[int | None, Query(ge=0, le=1000)] = None,
     languages: Annotated[Languages | None, Query(max_length=200, description="Codes, separated by commas: any of them")] = None,
-    search_for: Annotated[SearchTerm | None, Query(alias="search", description="Words, each perhaps mistyped")] = None,
+    search_for: Annotated[
+        SearchTerm | None, BeforeValidator(_none_if_blank), Query(alias="search", description="Words, each perhaps mistyped")
+    ] = None,
     sort: Sort = "rating",
 ) -> TutorPage:
     """Approved tutors who meet all of the criteria."""

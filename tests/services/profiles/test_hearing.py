@@ -189,3 +189,28 @@ async def test_a_snapshot_of_an_account_makes_the_profile_too(service: Harness) 
     await service.deliver(UserSnapshot(**account(77, "tutor", 4)))
 
     assert (await Person(service, 77, "tutor").profile())["user_id"] == 77
+
+
+async def test_a_replica_that_was_distrusted_takes_the_same_version_again(service: Harness) -> None:
+    tutor = await approved(service, first_name="True")
+    async with service.database.transaction() as tx:
+        await tx.run("UPDATE accounts SET first_name = 'Wrong'")
+    path, asked = "/internal/integrity/replicas/user/distrust", {"outdated": [tutor.user_id], "unknown": [tutor.user_id]}
+    assert (await service.internal().post(path, json=asked)).status_code == 204
+
+    await service.deliver(UserSnapshot(**account(tutor.user_id, "tutor", tutor.version, first_name="True")))
+
+    assert (await card(service, tutor))["name"].startswith("True ")
+
+
+async def test_what_an_owner_says_again_is_the_newest_state(service: Harness) -> None:
+    tutor = await approved(service)
+    before = (await service.outbox("profiles.tutor.changed.v1"))[-1]["data"]
+
+    for entity, ids in (("tutor", [tutor.tutor_id]), ("subject", [before["subjects"][0]["id"]])):
+        assert (await service.internal().post(f"/internal/integrity/owned/{entity}/resend", json={"ids": ids})).status_code == 204
+        rows = await service.internal().post(f"/internal/integrity/owned/{entity}/rows", json={"ids": ids})
+        assert [row["id"] for row in rows.json()] == ids
+
+    assert [e["data"] for e in await service.outbox("profiles.tutor.snapshotted.v1")] == [before]
+    assert [e["data"]["version"] for e in await service.outbox("profiles.subject.changed.v1")] == [1, 1]

@@ -189,7 +189,7 @@ async def test_languages_may_be_codes_or_names(service: Harness) -> None:
     await approved(service, languages=["en"])
 
     assert await found(service.client(), languages="Ukrainian, fr") == [wanted.tutor_id]
-    assert len(await found(service.client(), languages="")) == 2
+    assert len(await found(service.client(), languages="", search=" ")) == 2
 
 
 @pytest.mark.parametrize(
@@ -206,7 +206,6 @@ async def test_languages_may_be_codes_or_names(service: Harness) -> None:
         {"sort": "name"},
         {"subject_id": 0},
         {"subject_id": 2**63},
-        {"search": ""},
         {"search": "x" * 101},
         {"search": "a\x00"},
     ],

@@ -1,0 +1,64 @@
+"""What profiles owns and what it keeps of others, for the two sides to be compared."""
+
+from services.profiles.actions import subjects, tutors
+from services.profiles.queries.subjects import BY_IDS, Subject
+from shared import integrity
+from shared.db import Tx
+from shared.integrity import Owned, Replica
+from shared.outbox import publish
+
+
+async def _resend_tutors(tx: Tx, ids: list[int]) -> None:
+    for tutor_id in sorted(ids):
+        await tutors.say_again(tx, tutor_id)
+
+
+async def _resend_subjects(tx: Tx, ids: list[int]) -> None:
+    await publish(tx, *(subjects.changed(s) for s in await tx.all(Subject, BY_IDS, ids=ids)))
+
+
+TUTORS = Owned(
+    "tutor",
+    "tutors",
+    _resend_tutors,
+    fields={
+        "user_id": "user_id",
+        "status": "status",
+        "is_active": "(SELECT a.is_active AND a.role = 'tutor' FROM accounts a WHERE a.user_id = tutors.user_id)",
+        "title": "title",
+        "hourly_rate": "trim_scale(hourly_rate)",
+        "currency": "currency",
+    },
+)
+SUBJECTS = Owned("subject", "subjects", _resend_subjects, fields={"name": "name", "category": "category"})
+USERS = Replica(
+    "user",
+    "accounts",
+    "auth",
+    id="user_id",
+    removable=False,  # profiles hang on it
+    fields={
+        "role": "role",
+        "first_name": "first_name",
+        "last_name": "last_name",
+        "timezone": "timezone",
+        "currency": "currency",
+        "purged": "purged",
+    },
+)
+BOOKINGS = Replica(
+    "booking",
+    "lessons",
+    "bookings",
+    id="booking_id",
+    fields={"status": "status", "student_id": "student_id", "tutor_id": "tutor_id"},
+)
+RATINGS = Replica(
+    "rating",
+    "ratings",
+    "bookings",
+    id="tutor_id",
+    fields={"average_rating": "trim_scale(average_rating)", "total_reviews": "total_reviews"},
+)
+
+router = integrity.router(owned=(TUTORS, SUBJECTS), replicas=(USERS, BOOKINGS, RATINGS))
