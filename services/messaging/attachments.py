@@ -19,7 +19,6 @@ from shared.storage import Storage
 from shared.worker import Runtime
 
 MAX_SIZE = 10 * 1024 * 1024
-MAX_BODY = MAX_SIZE + 256 * 1024  # the file, the text and what multipart puts around them
 PATIENCE = timedelta(hours=1)  # an upload whose message is not committed by then has failed
 
 

@@ -9,6 +9,7 @@ from services.messaging.actions import blocking, changing, reading, sending
 from services.messaging.names import content_disposition
 from services.messaging.replicas import Owners
 from services.messaging.search import words_of
+from services.messaging.uploads import UploadRoute
 from services.messaging.views import (
     AllReadView,
     BlockView,
@@ -30,6 +31,7 @@ from shared.storage import Storage
 from shared.types import Id, SearchTerm
 
 router = APIRouter(prefix="/api/messages", tags=["Messages"])
+uploads = APIRouter(prefix="/api/messages", tags=["Messages"], route_class=UploadRoute)
 
 
 async def _owners(request: Request) -> Owners:
@@ -63,7 +65,7 @@ async def send(body: SendRequest, actor: Actor, tx: Transaction, owners: Replica
     return await once(tx, actor, body, MessageView, create)
 
 
-@router.post("/with-attachment", status_code=201, max_body_size=attachments.MAX_BODY)
+@uploads.post("/with-attachment", status_code=201)
 async def send_with_attachment(
     recipient_id: Annotated[Id, Form()],
     file: UploadFile,

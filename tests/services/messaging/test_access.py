@@ -5,13 +5,15 @@ import re
 import pytest
 from fastapi.routing import APIRoute
 
-from services.messaging.routes import router
+from services.messaging.routes import router, uploads
 from tests.harness import Harness, token
 from tests.services.messaging.conversation import messages, write
 from tests.services.messaging.files import PDF
 from tests.services.messaging.people import ANNA, BOB, EVE, introduce
 
-ROUTES = [(method, r.path) for r in router.routes if isinstance(r, APIRoute) for method in sorted(r.methods or ())]
+ROUTES = [
+    (method, r.path) for r in (*router.routes, *uploads.routes) if isinstance(r, APIRoute) for method in sorted(r.methods or ())
+]
 BAD = {
     "none": {},
     "another scheme": {"Authorization": "Basic YTpi"},

@@ -148,6 +148,13 @@ async def test_a_body_far_too_large_is_refused_while_it_arrives(service: Harness
     assert answer.json()["code"] == "too_large"
 
 
+async def test_a_body_announced_as_far_too_large_is_refused_in_the_usual_shape(service: Harness) -> None:
+    answer = await upload(service, content=PDF + b"\n" * (MAX_SIZE + 1024 * 1024))
+
+    assert answer.status_code == 413
+    assert set(answer.json()) == {"detail", "code"}
+
+
 @pytest.mark.parametrize("missing", ["recipient_id", "file"])
 async def test_a_form_without_what_it_needs_is_refused(service: Harness, missing: str) -> None:
     data = {} if missing == "recipient_id" else {"recipient_id": BOB}
