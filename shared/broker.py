@@ -52,6 +52,11 @@ class Broker:
             await asyncio.sleep(wait * random.uniform(0.5, 1))  # noqa: S311  jitter, so that all do not come back at once
             wait = min(wait * 2, BACK_OFF[1])
 
+    async def declare_inbox(self, service: str, bindings: dict[str, set[str]]) -> None:
+        """Make a service's queue, on a connection of its own."""
+        async with await self._connect("migrate") as connection:
+            await declare_inbox(await connection.channel(), service, bindings)
+
     async def _connect(self, purpose: str) -> AbstractConnection:
         return await aio_pika.connect(
             self._url, timeout=5, heartbeat=15, client_properties={"connection_name": f"{self._name} {purpose}"}

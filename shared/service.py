@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import uvicorn
+from aio_pika.exceptions import AMQPError
 from fastapi import APIRouter, FastAPI
 
 from shared import logs
@@ -107,9 +108,19 @@ def migrate(service: Service, settings: ServiceSettings) -> None:
     from shared import migrations  # Alembic and SQLAlchemy: a fifth of a service's start, and only this command needs them
 
     migrations.upgrade(service.name, settings.migration_database_url)
+    asyncio.run(declare_queue(service, settings))
     if service.prepare:
         asyncio.run(run_command(service.prepare, settings))
     log.info("migrated")
+
+
+async def declare_queue(service: Service, settings: ServiceSettings) -> None:
+    """Make the service's queue before anybody starts: what the others say until its first worker is up is then kept for it.
+    Without a broker migrations go on; the first worker will declare it."""
+    try:
+        await Broker(settings.amqp_url, service.name).declare_inbox(service.name, service.subscriptions.bindings)
+    except (OSError, AMQPError) as error:
+        log.warning("queue_not_declared", error=repr(error))
 
 
 def serve(app: FastAPI, settings: ServiceSettings, options: dict[str, Any]) -> None:

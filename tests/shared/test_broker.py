@@ -4,12 +4,15 @@ import asyncio
 import time
 import uuid
 
+import aio_pika
 import pytest
 from aio_pika.abc import AbstractChannel, AbstractConnection
 
 from shared import broker
 from shared.broker import Broker, Publisher
 from shared.inbox import Subscriptions
+from shared.service import declare_queue, find
+from tests.harness import settings_of
 from tests.shared.running import beside
 from tests.shared.wire import Wire
 from tests.waiting import eventually
@@ -60,6 +63,30 @@ async def test_what_is_not_confirmed_is_an_error(wire: Wire, monkeypatch: pytest
     async with beside(Broker(wire.url, "tests").keep("test", session)):
         async with asyncio.timeout(10):
             assert isinstance(await outcome.get(), TimeoutError)
+
+
+async def test_a_queue_declared_by_the_migration_keeps_what_is_said_before_the_first_start(
+    channel: AbstractChannel, amqp_url: str
+) -> None:
+    service = find("messaging")
+    settings = settings_of(service, database_url="postgresql://unused", amqp_url=amqp_url, redis_url="redis://unused")
+    await declare_queue(service, settings)
+    exchange = await channel.get_exchange(broker.EVENTS)
+    await exchange.publish(aio_pika.Message(b"early"), "auth.user.registered.v1")
+
+    queue = await channel.get_queue("edustream.messaging")
+    message = await queue.get(no_ack=True, timeout=10)
+
+    assert message is not None
+    assert message.body == b"early"
+    await channel.queue_delete("edustream.messaging")
+
+
+async def test_migrations_go_on_without_a_broker() -> None:
+    service = find("messaging")
+    settings = settings_of(service, database_url="postgresql://unused", amqp_url="amqp://127.0.0.1:1", redis_url="redis://unused")
+
+    await declare_queue(service, settings)
 
 
 @pytest.mark.parametrize("how", ["cut", "freeze", "raise"])
