@@ -46,7 +46,7 @@ class Runner:
             starting = together.create_task(self._start_suite(records.get(self.instance.postgres), port))
         self._is_up = True
         suite = starting.result()
-        await self._demo(suite)
+        await self._demo(suite, time.monotonic() - began)
         moved = port != GATEWAY_PORT and not settings.get("EDUSTREAM_PORT")
         print(summary(suite.deployment, time.monotonic() - began, moved=moved), flush=True)
 
@@ -83,12 +83,12 @@ class Runner:
         if self._is_up:
             self.terminal.relay(name, line)
 
-    async def _demo(self, suite: Suite) -> None:
+    async def _demo(self, suite: Suite, seconds: float) -> None:
         """Demo data, once per data directory."""
         done = self.instance.directory / "demo.done"
         if done.exists() or self.instance.settings.get("EDUSTREAM_DEMO") == "off":
             return
-        self.terminal.tell("run", "adding demo data")
+        self.terminal.tell("run", f"healthy after {seconds:.1f} s; adding demo data (once)")
         admin = {name: suite.deployment.given[name] for name in development.ADMIN}
         present = [sys.executable, "-m", DEMO], environment(suite.deployment, GATEWAY) | admin
         past = [sys.executable, "-m", "services.bookings", "demo"], environment(suite.deployment, "bookings")
