@@ -1,6 +1,6 @@
 """Booking a lesson, and looking at lessons."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -8,8 +8,10 @@ import psycopg
 from services.bookings.actions import credits, money, replicas
 from services.bookings.actions.events import booking_state
 from services.bookings.queries import lessons as queries
-from services.bookings.queries.lessons import Booking, HistoryRow
+from services.bookings.queries.lessons import Booking, HistoryRow, WantedTutor
+from services.bookings.queries.replicas import Tutor
 from services.bookings.rules import lessons as rules
+from services.bookings.rules.lessons import Lesson
 from services.bookings.rules.money import price
 from services.bookings.rules.states import LIVE, Status
 from services.bookings.views.lessons import BookRequest, ListFilter
@@ -44,17 +46,9 @@ class BookingNotFound(NotFound):
 
 async def book(tx: Tx, actor: Principal, request: BookRequest, now: datetime) -> Booking:
     """Ask a tutor for a lesson: the slot is held at once. Raises what the names of the checks say, and `SlotTaken`."""
-    await queue(tx, request.tutor_profile_id, actor.user_id)
-    await replicas.check_student(tx, actor.user_id)
-    tutor = await replicas.find_tutor(tx, request.tutor_profile_id)
-    if tutor.user_id == actor.user_id:
-        raise OwnLesson
+    tutor, lesson = await _possible(tx, actor, request, now)
     columns: dict[str, Any] = replicas.subject_of(tutor, request.subject_id)
-    assert tutor.hourly_rate is not None  # noqa: S101  find_tutor saw to it
-    cost = price(tutor.hourly_rate, request.duration_minutes, tutor.currency)
-    lesson = rules.requested(request.start_at, request.duration_minutes, cost, now)
-    if not replicas.calendar_of(tutor).is_open(lesson.start_at, lesson.end_at):
-        raise replicas.TutorNotAvailable(tutor.id)
+    await queue(tx, tutor.id, actor.user_id)
     columns |= await credits.paying(tx, actor.user_id, tutor.id, request, lesson, now)
     columns |= {"start_at": lesson.start_at, "end_at": lesson.end_at, "status": lesson.status, "respond_by": lesson.respond_by}
     booking = await take_time(
@@ -74,6 +68,24 @@ async def book(tx: Tx, actor: Principal, request: BookRequest, now: datetime) ->
     await money.note(tx, booking, booking.price, now)
     await publish(tx, BookingRequested(**booking_state(booking)))
     return booking
+
+
+async def _possible(tx: Tx, actor: Principal, request: BookRequest, now: datetime) -> tuple[Tutor, Lesson]:
+    """The tutor and the lesson that is asked for, if nothing known so far speaks against it."""
+    end_at = request.start_at + timedelta(minutes=request.duration_minutes)
+    wanted = {"tutor_id": request.tutor_profile_id, "student_id": actor.user_id, "start_at": request.start_at, "end_at": end_at}
+    tutor = replicas.bookable(request.tutor_profile_id, await tx.maybe(WantedTutor, queries.WANTED, **wanted))
+    replicas.check_active(actor.user_id, tutor.student_is_active)
+    if tutor.user_id == actor.user_id:
+        raise OwnLesson
+    assert tutor.hourly_rate is not None  # noqa: S101  who is bookable has one
+    cost = price(tutor.hourly_rate, request.duration_minutes, tutor.currency)
+    lesson = rules.requested(request.start_at, request.duration_minutes, cost, now)
+    if not replicas.calendar_of(tutor).is_open(lesson.start_at, lesson.end_at):
+        raise replicas.TutorNotAvailable(tutor.id)
+    if tutor.is_taken:
+        raise SlotTaken
+    return tutor, lesson
 
 
 async def queue(tx: Tx, tutor_id: int, student_id: int) -> None:

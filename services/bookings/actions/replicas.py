@@ -1,6 +1,6 @@
 """Keeping and reading what other services say of accounts and tutors."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 from psycopg.types.json import Jsonb
 
@@ -11,6 +11,8 @@ from shared.db import Tx
 from shared.errors import BadRequest, Forbidden, NotFound, Refusal
 from shared.events.auth import AccountEvent
 from shared.events.profiles import TutorEvent
+
+T = TypeVar("T", bound=Tutor)
 
 
 class TutorDoubted(Refusal):
@@ -85,7 +87,10 @@ async def assume_account(tx: Tx, user_id: int) -> None:
 
 
 async def check_student(tx: Tx, user_id: int) -> None:
-    is_active = await tx.value(queries.ACCOUNT_IS_ACTIVE, user_id=user_id)
+    check_active(user_id, await tx.value(queries.ACCOUNT_IS_ACTIVE, user_id=user_id))
+
+
+def check_active(user_id: int, is_active: bool | None) -> None:
     if is_active is None:
         raise StudentUnknown(user_id)
     if not is_active:
@@ -97,7 +102,7 @@ async def find_tutor(tx: Tx, tutor_id: int) -> Tutor:
     return bookable(tutor_id, await tx.maybe(Tutor, queries.TUTOR, id=tutor_id))
 
 
-def bookable(tutor_id: int, tutor: Tutor | None) -> Tutor:
+def bookable(tutor_id: int, tutor: T | None) -> T:
     if tutor is None:
         raise TutorNotFound(tutor_id)
     if not tutor.is_bookable:

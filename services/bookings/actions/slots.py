@@ -21,11 +21,8 @@ class EmptyCalendar(TutorDoubted):
 async def offered(tx: Tx, actor: Principal, tutor_id: int, query: SlotQuery, now: datetime) -> list[Slot]:
     """The tutor's slots, in one statement. Raises `EmptyCalendar` where the replica knows of none."""
     low, high = query.span("UTC")
-    tutor = await tx.maybe(
-        BusyTutor, queries.CALENDAR, tutor_id=tutor_id, student_id=actor.user_id, low=low - MARGIN, high=high + MARGIN
-    )
-    bookable(tutor_id, tutor)
-    assert tutor is not None  # noqa: S101  bookable saw to it
+    asked = {"tutor_id": tutor_id, "student_id": actor.user_id, "low": low - MARGIN, "high": high + MARGIN}
+    tutor = bookable(tutor_id, await tx.maybe(BusyTutor, queries.CALENDAR, **asked))
     busy = list(zip(tutor.busy_from, tutor.busy_until, strict=True))
     found = slots(calendar_of(tutor), busy, query.span(tutor.timezone), query.duration, now)
     if not found:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from services.bookings.queries.replicas import TUTOR_COLUMNS, Tutor
 from services.bookings.rules.lessons import Lesson
 from services.bookings.rules.states import By, Status
 
@@ -40,6 +41,14 @@ class Booking(Lesson):
 
 
 @dataclass(frozen=True, slots=True)
+class WantedTutor(Tutor):
+    """A tutor as seen by a student who wants a lesson at some time; `student_is_active` is None where auth was not heard yet."""
+
+    student_is_active: bool | None
+    is_taken: bool
+
+
+@dataclass(frozen=True, slots=True)
 class HistoryRow:
     version: int
     move: str
@@ -68,6 +77,18 @@ LEFT JOIN tutors t ON t.id = b.tutor_id"""
 QUEUE = """
 SELECT pg_advisory_xact_lock(hashtextextended('tutor ' || %(tutor_id)s::bigint, 0)),
   pg_advisory_xact_lock(hashtextextended('student ' || %(student_id)s::bigint, 0))
+"""
+# All that a request is decided on, before anything is locked: most of those who race for a slot are refused by this alone.
+WANTED = f"""
+SELECT {TUTOR_COLUMNS}, s.is_active AS student_is_active, EXISTS (
+    SELECT FROM bookings WHERE tutor_id = %(tutor_id)s::bigint AND status IN ('PENDING', 'CONFIRMED')
+      AND tstzrange(start_at, end_at) && tstzrange(%(start_at)s::timestamptz, %(end_at)s::timestamptz)
+  ) OR EXISTS (
+    SELECT FROM bookings WHERE student_id = %(student_id)s::bigint AND status IN ('PENDING', 'CONFIRMED')
+      AND tstzrange(start_at, end_at) && tstzrange(%(start_at)s::timestamptz, %(end_at)s::timestamptz)
+  ) AS is_taken
+FROM tutors t LEFT JOIN accounts a ON a.id = t.user_id LEFT JOIN accounts s ON s.id = %(student_id)s::bigint
+WHERE t.id = %(tutor_id)s::bigint
 """
 PARTIES = "SELECT tutor_id, student_id FROM bookings WHERE id = %(id)s::bigint"
 
