@@ -31,7 +31,7 @@ export const count = (number) => (number == null ? "–" : new Intl.NumberFormat
 export function table(columns, rows, empty) {
   if (!rows.length) return h("p.quiet", {}, empty);
   return h("div.scroll", {}, h("table", {},
-    h("thead", {}, h("tr", {}, columns.map(([heading]) => h("th", {}, heading)))),
+    h("thead", {}, h("tr", {}, columns.map(([heading, , kind]) => h(kind ? `th.${kind}` : "th", {}, heading)))),
     h("tbody", {}, rows.map((row) => h("tr", {}, columns.map(([, cell, kind]) => h(kind ? `td.${kind}` : "td", {}, cell(row))))))));
 }
 

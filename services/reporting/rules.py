@@ -60,7 +60,8 @@ def total(by_key: Mapping[str, int], keys: Iterable[str]) -> int:
 
 def sentence(kind: str, who: str | None, other: str | None) -> str:
     """An activity in words."""
-    return SENTENCES.get(kind, kind.replace("_", " ")).format(who=who or "Somebody", other=other or "somebody")
+    told = SENTENCES.get(kind, kind.replace("_", " ")).format(who=who or "somebody", other=other or "somebody")
+    return told[0].upper() + told[1:]
 
 
 def problem(owner: tuple[int, str] | None, replica: tuple[int, str] | None, expected: int | None) -> str | None:
