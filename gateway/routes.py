@@ -1,10 +1,13 @@
 """The route table: which service owns a path, who may come through, how often, and how much a request may carry."""
 
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import Enum, StrEnum
+
+from gateway.paths import canonical
 
 KIB, MIB = 1024, 1024 * 1024
 BODY, UPLOAD = 1 * MIB, 12 * MIB
+REMEMBERED = 4_096  # paths whose route need not be looked for again
 
 
 class Access(Enum):
@@ -16,7 +19,7 @@ class Access(Enum):
     OPEN = "open"
 
 
-class Class(Enum):
+class Class(StrEnum):
     """The rate limit that counts a request; UNLIMITED ones are not counted."""
 
     DEFAULT = "default"
@@ -36,6 +39,12 @@ class Route:
     rate: Class = Class.DEFAULT
     body: int = BODY
     websocket: bool = False
+
+    def counted_as(self, user: int | None, address: str) -> str:
+        """Under which key a request is counted: signing in and registering by address, whoever it is."""
+        if user is None or self.rate is not Class.DEFAULT:
+            return f"{self.rate}:{address}"
+        return f"{self.rate}:user {user}"
 
     def needs(self, method: str) -> Access:
         return self.reading if method in ("GET", "HEAD", "OPTIONS") else self.access
@@ -78,6 +87,7 @@ TABLE: list[tuple[str, str, Access, Access]] = [
     ("/api/tutors/*/reviews", "bookings", R, O),
     ("/api/tutors/*/available-slots", "bookings", R, R),
     ("/api/tutors/me/photo", "profiles", R, R),
+    ("/api/tutors/photos", "profiles", R, F),
     ("/api/profile/student", "profiles", R, R),
     ("/api/students/favorites", "profiles", R, R),
     ("/api/subjects", "profiles", R, O),
@@ -99,6 +109,7 @@ RATES = {
     "/auth/register": Class.REGISTER,
     "/auth/login": Class.LOGIN,
     "/api/avatars": Class.UNLIMITED,  # immutable, and one page of search results shows twenty of them
+    "/api/tutors/photos": Class.UNLIMITED,
 }
 UPLOADS = frozenset(
     {"/api/users/me/avatar", "/api/admin/users/*/avatar", "/api/tutors/me/photo", "/api/messages/with-attachment"}
@@ -111,19 +122,23 @@ class Routes:
 
     def __init__(self) -> None:
         self._root = _Node()
+        self._found: dict[bytes, tuple[str, Route | None]] = {}
         for path, service, access, reading in TABLE:
             body = UPLOAD if path in UPLOADS else BODY
             route = Route(path, service, access, reading, RATES.get(path, Class.DEFAULT), body, path == "/ws/*")
             self._add(path, route)
 
-    def _add(self, path: str, route: Route) -> None:
-        node = self._root
-        for segment in path[1:].split("/"):
-            if segment == "*":
-                node.any = node = node.any or _Node()
-            else:
-                node = node.children.setdefault(segment, _Node())
-        node.route = route
+    def lookup(self, raw: bytes) -> tuple[str, Route | None] | None:
+        """A path as a client spelled it: its one spelling, and its route if it is anybody's. None when it is crooked."""
+        found = self._found.get(raw)
+        if found is None:
+            path = canonical(raw)
+            if path is None:
+                return None
+            if len(self._found) >= REMEMBERED:
+                self._found.clear()
+            found = self._found[raw] = path, self.find(path)
+        return found
 
     def find(self, path: str) -> Route | None:
         """The route of a canonical path."""
@@ -135,3 +150,12 @@ class Routes:
                 break
             found = next((node.route for node in here if node.route is not None), found)
         return found
+
+    def _add(self, path: str, route: Route) -> None:
+        node = self._root
+        for segment in path[1:].split("/"):
+            if segment == "*":
+                node.any = node = node.any or _Node()
+            else:
+                node = node.children.setdefault(segment, _Node())
+        node.route = route
