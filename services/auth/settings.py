@@ -1,5 +1,6 @@
 """What the auth service is configured with, besides what every service is."""
 
+import os
 from pathlib import Path
 
 from pydantic import Field
@@ -21,8 +22,8 @@ class AuthSettings(ServiceSettings):
     reset_minutes: int = Field(60, ge=5, le=1440)
     key_ahead_seconds: int = Field(600, ge=0, le=86_400)
     """A rotated key is published so long before it signs, so that every verifier knows it by then (they ask every 5 minutes)."""
-    hashing_threads: int = Field(2, ge=1, le=32)
-    """Argon2 runs on this many threads at once: a storm of logins slows logins only."""
+    hashing_threads: int = Field(max(1, (os.cpu_count() or 2) // 2), ge=1, le=64)
+    """Argon2 runs on this many threads at once, by default half the processors: a storm of logins slows logins only."""
     drawing_threads: int = Field(2, ge=1, le=32)
     """Uploaded pictures are decoded on so many threads at once, each of which may take 150 MB for a moment."""
 
