@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from services.messaging.attachments import remove_doomed, storage_of
 from services.messaging.consumers import subscriptions
 from services.messaging.replicas import Owners
-from services.messaging.routes import router, uploads
+from services.messaging.routes import replicas, router, uploads
 from services.messaging.settings import MessagingSettings
 from shared.neighbours import Neighbour
 from shared.service import Service
@@ -30,7 +30,7 @@ async def setup(app: FastAPI) -> AsyncIterator[None]:
 service = Service(
     name="messaging",
     settings=MessagingSettings,
-    routers=(router, uploads),
+    routers=(router, uploads, replicas),
     subscriptions=subscriptions,
     jobs=(Job("remove_doomed_files", 30, remove_doomed),),
     setup=setup,

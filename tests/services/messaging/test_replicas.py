@@ -97,3 +97,19 @@ async def test_every_move_of_a_booking_is_followed(service: Harness, minutes: in
         assert await tx.rows("SELECT id, version, student_id, tutor_user_id FROM bookings") == [
             {"id": 7, "version": 2, "student_id": ANNA, "tutor_user_id": BOB}
         ]
+
+
+async def test_replicas_can_be_compared_with_their_owners_and_healed(service: Harness) -> None:
+    await introduce(service, ANNA, BOB)
+    await write(service, ANNA, BOB)
+    internal = service.internal()
+
+    rows = (await internal.post("/internal/integrity/replicas/user/rows", json={"fields": ["is_active"], "ids": [ANNA]})).json()
+    distrusted = await internal.post("/internal/integrity/replicas/user/distrust", json={"outdated": [BOB], "unknown": [ANNA]})
+    await service.deliver(registered(BOB, 1, last_name="Healed"))
+
+    assert [(r["id"], r["version"]) for r in rows] == [(ANNA, 1)]
+    assert distrusted.status_code == 204
+    (thread,) = (await service.person(ANNA).get("/api/messages/threads")).json()
+    assert thread["other_user_name"] == "Bob Healed"
+    assert (await service.person(ANNA).get("/internal/integrity")).status_code == 404
