@@ -128,9 +128,8 @@ async def test_a_program_stopped_by_name_stays_away_until_it_is_wanted_again(sta
     with pytest.raises(LookupError):
         stage.supervisor.pid("dummy")
     stage.supervisor.restart("dummy")
-    await stage.supervisor.wait_ready()
 
-    assert len(stage.pids()) == 2
+    await until(lambda: len(stage.pids()) == 2)
 
 
 async def test_what_a_program_says_is_in_its_log(stage: Stage) -> None:
