@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -100,6 +100,14 @@ class Socket:
             while not (found := [m for m in self.told if matches(m)]):
                 self.told.append(json.loads(await self._connection.recv()))
         return found[0]
+
+    async def closes(self, within: float = 10) -> int | None:
+        """Waits until the other side hangs up; the code it gave."""
+        async with asyncio.timeout(within):
+            with suppress(websockets.ConnectionClosed):
+                while True:
+                    await self._connection.recv()
+        return self._connection.close_code
 
 
 async def registers(gateway: str, role: str = "student", first_name: str = "Jane") -> Person:
