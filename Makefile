@@ -43,7 +43,7 @@ types: dev-packages ## mypy, strict
 	@$(PY) -m mypy
 
 contracts: dev-packages ## who may import whom
-	@.venv/bin/lint-imports
+	@.venv/bin/lint-imports --no-logo
 
 migrations: dev-packages ## the migrations make what the tables declare
 	@$(PY) -m shared.cli migrations check

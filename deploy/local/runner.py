@@ -25,6 +25,7 @@ class Runner:
 
     def __init__(self, instance: Instance) -> None:
         self.instance = instance
+        self.port = development.gateway_port(instance.settings)
         self.terminal = Terminal(NAME_WIDTH)
         self.servers = Supervisor(instance.registry, instance.log, self.terminal.tell, self.terminal.relay)
         self.suite: Suite | None = None
@@ -34,7 +35,6 @@ class Runner:
         """Bring everything up and print where it is."""
         began = time.monotonic()
         settings = self.instance.settings
-        port = development.gateway_port(settings)
         with self.instance.lock():
             records = await asyncio.to_thread(self.instance.settle, development.needed_servers(self.instance))
         self.terminal.tell("run", "starting " + ", ".join(server.name for server in records))
@@ -43,11 +43,11 @@ class Runner:
         ):  # services do not wait for RabbitMQ, the slowest: they find it when it is there
             for server in records.keys() - {self.instance.postgres}:
                 together.create_task(self._start_server(server, records[server]))
-            starting = together.create_task(self._start_suite(records.get(self.instance.postgres), port))
+            starting = together.create_task(self._start_suite(records.get(self.instance.postgres)))
         self._is_up = True
         suite = starting.result()
         await self._demo(suite, time.monotonic() - began)
-        moved = port != GATEWAY_PORT and not settings.get("EDUSTREAM_PORT")
+        moved = self.port != GATEWAY_PORT and not settings.get("EDUSTREAM_PORT")
         print(summary(suite.deployment, time.monotonic() - began, moved=moved), flush=True)
 
     async def stop(self) -> None:
@@ -67,11 +67,11 @@ class Runner:
         self.servers.start([program])
         await self.servers.wait_ready([program.name])
 
-    async def _start_suite(self, postgres: Record | None, port: int) -> Suite:
+    async def _start_suite(self, postgres: Record | None) -> Suite:
         if postgres:
             await self._start_server(self.instance.postgres, postgres)
         databases = await asyncio.to_thread(development.prepare_databases, self.instance)
-        deployment = development.deployment(self.instance, databases, port)
+        deployment = development.deployment(self.instance, databases, self.port)
         await migrate(deployment, self.terminal.tell)
         self.suite = Suite(deployment, self.terminal.tell, self._relay)
         self.terminal.tell("run", "starting the services and the gateway")

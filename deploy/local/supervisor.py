@@ -51,6 +51,11 @@ class Supervised:
             self.signal(signal.SIGKILL)
         await self._task
 
+    def kill(self) -> None:
+        """End it without asking, for good."""
+        self._stop.set()
+        self.signal(signal.SIGKILL)
+
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the process, if there is one."""
         if self.pid:
@@ -195,7 +200,7 @@ class Supervisor:
     def kill(self) -> None:
         """End everything without asking."""
         for one in self._all.values():
-            one.signal(signal.SIGKILL)
+            one.kill()
 
 
 def _cause(code: int) -> str:
