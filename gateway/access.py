@@ -24,16 +24,20 @@ class AccessLog:
         self._stream = stream or sys.stdout
         self._lines: list[str] = []
         self._due: asyncio.TimerHandle | None = None
-        self._second = (0, "")
+        self._second, self._clock = 0, ""
 
     def write(self, exchange: "Exchange", seconds: float) -> None:
         if not self.enabled:
             return
         request, who = exchange.request, "null" if exchange.user_id is None else exchange.user_id
+        now = time.time()
+        second = int(now)
+        if second != self._second:
+            self._second, self._clock = second, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
         self._lines.append(
             f'{{"event":"request","level":"info","service":"gateway","method":"{request.method}","route":"{exchange.template}",'
             f'"status":{exchange.status},"ms":{seconds * 1000:.2f},"request_id":"{request.request_id.decode()}","user_id":{who},'
-            f'"client":"{exchange.client.address}","timestamp":"{self._now()}"}}\n'
+            f'"client":"{exchange.client.address}","timestamp":"{self._clock}.{int((now - second) * 1000):03d}Z"}}\n'
         )
         if len(self._lines) >= MAX_LINES:
             self.flush()
@@ -47,10 +51,3 @@ class AccessLog:
         lines, self._lines = self._lines, []
         self._stream.write("".join(lines))
         self._stream.flush()
-
-    def _now(self) -> str:
-        now = time.time()
-        second = int(now)
-        if self._second[0] != second:
-            self._second = (second, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second)))
-        return f"{self._second[1]}.{int(now % 1 * 1000):03d}Z"

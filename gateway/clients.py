@@ -49,6 +49,9 @@ class TrustedProxies:
         """Raises ValueError for what is not an address or network."""
         self._networks = [ip_network(n, strict=False) for n in networks]
 
+    def __bool__(self) -> bool:
+        return bool(self._networks)
+
     def client(self, peer: str, scheme: str, host: bytes, forwarded: dict[bytes, bytes] | None) -> Client:
         """The client behind `peer`. In `x-forwarded-for` the rightmost address that is not itself a trusted proxy's counts:
         what stands further left was written by whoever pleased."""

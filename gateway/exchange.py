@@ -6,9 +6,10 @@ import time
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
-from gateway.outgoing import NOTHING_LOADED, common
+from gateway.guard import too_many
+from gateway.limits.rate import Rate, Verdict
+from gateway.outgoing import NOTHING_LOADED, common, limits
 from gateway.passage import Passage
-from gateway.paths import canonical
 from gateway.server.protocol import EdgeProtocol
 from gateway.server.request import Request
 from gateway.server.status import NO_BODY, STATUS_LINES
@@ -50,6 +51,8 @@ class Exchange:
     passage: Passage | None = None
     route: "Route"
     task: asyncio.Task[None] | None = None
+    refusal: Refusal | None = None  # why this request may not pass, once it has been counted
+    rate: Rate | None = None
     held = 0
 
     def __init__(self, front: "Front", protocol: EdgeProtocol, request: Request) -> None:
@@ -61,7 +64,7 @@ class Exchange:
 
     def begin(self) -> None:
         request, front = self.request, self.front
-        self.client = client = front.proxies.client(self.protocol.peer, self.protocol.scheme, request.host, request.forwarded)
+        self.client = client = front.client(self.protocol, request)
         if not request.request_id:
             request.request_id = front.new_id()
         self.extra = common(request, front.cors, https=client.scheme == "https")
@@ -106,13 +109,12 @@ class Exchange:
         if request.preflight and request.origin and request.method == "OPTIONS":
             self.reply(204, b"", front.cors.preflight(request.origin))
             return
-        path = canonical(request.target.partition(b"?")[0])
-        if path is None:
+        found = front.routes.lookup(request.target.partition(b"?")[0])
+        if found is None:
             raise BadPath
-        self.path = path
-        route = front.routes.find(path)
+        self.path, route = found
         if route is None:
-            if not front.own.owns(path):
+            if not front.own.owns(self.path):
                 raise NotFound
             self.template = "own"
             self.run(self._answer_ourselves())
@@ -144,21 +146,26 @@ class Exchange:
     def _count(self, claims: Claims | None, refusal: Refusal | None) -> None:
         if claims is not None:
             self.user_id = claims.user_id
+        self.refusal = refusal
+        self.rate = rate = self.front.guard.rate(self.route)
+        if rate is None:
+            self._admit()
+        else:
+            self.front.guard.count(self.route.counted_as(self.user_id, self.client.key), rate, self._counted)
 
-        def settle(headers: bytes, too_many: Refusal | None) -> None:
-            if self.over:
-                return
-            self.extra += headers
-            wrong = too_many or refusal
-            if wrong is None:
-                self._admit()
-            else:
-                self.refuse(wrong)
-
-        self.front.guard.count(self.route, self.user_id, self.client.key, settle)
+    def _counted(self, verdict: Verdict) -> None:
+        if self.over:
+            return
+        if self.rate is not None:
+            self.extra += limits(self.rate, verdict)
+        if not verdict.allowed:
+            self.refusal = too_many(self.route, verdict)
+        self._admit()
 
     def _admit(self) -> None:
-        if self.route.websocket:
+        if self.refusal is not None:
+            self.refuse(self.refusal)
+        elif self.route.websocket:
             self.run(self.front.tunnels.open(self))
         else:
             self.passage = Passage(self)
@@ -218,6 +225,7 @@ class Exchange:
         self.over = True
         if self.passage is not None:
             self.passage.end()
+            self.passage = None  # or the two would wait for each other until the garbage collector comes
         if self.task is not None and self.task is not asyncio.current_task():
             self.task.cancel()
         self.front.note(self, time.perf_counter() - self.began_at)

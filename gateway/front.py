@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from gateway import metrics
 from gateway.access import AccessLog
-from gateway.clients import TrustedProxies
+from gateway.clients import Client, TrustedProxies
 from gateway.exchange import Exchange
 from gateway.guard import Guard
 from gateway.outgoing import Cors
@@ -33,6 +33,14 @@ class Front:
     def answer(self, protocol: EdgeProtocol, request: Request) -> Exchange:
         """Somebody to answer this request, when its turn comes."""
         return Exchange(self, protocol, request)
+
+    def client(self, protocol: EdgeProtocol, request: Request) -> Client:
+        """Who is asking. On one connection it is mostly the same client, asking for the same host."""
+        known = protocol.client
+        if known is None or known.host != request.host or (request.forwarded is not None and self.proxies):
+            known = self.proxies.client(protocol.peer, protocol.scheme, request.host, request.forwarded)
+            protocol.client = None if self.proxies else known
+        return known
 
     def new_id(self) -> bytes:
         """A request id: unlike others, not secret."""

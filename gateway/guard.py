@@ -5,13 +5,10 @@ from collections.abc import Callable
 from gateway import metrics
 from gateway.limits import Limiter
 from gateway.limits.rate import Rate, Verdict
-from gateway.outgoing import limits
 from gateway.routes import Access, Class, Route
 from gateway.server.request import Request
-from shared.errors import Refusal, TooMany, Unauthorized
+from shared.errors import TooMany, Unauthorized
 from shared.tokens import Claims, InvalidToken, TokenVerifier
-
-Counted = Callable[[bytes, Refusal | None], None]
 
 
 class Guard:
@@ -37,19 +34,12 @@ class Guard:
         """Raises `Refusal`."""
         return await self._verifier.verify(token)
 
-    def count(self, route: Route, user: int | None, address: str, then: Counted) -> None:
-        """Count the request, and tell `then` the limit's headers, and the refusal if it is one too many."""
-        rate = self._rates[route.rate]
-        if rate is None:
-            then(b"", None)
-            return
-        limited = rate
+    def rate(self, route: Route) -> Rate | None:
+        """None when such requests are not counted."""
+        return self._rates[route.rate]
 
-        def settle(verdict: Verdict) -> None:
-            then(limits(limited, verdict), None if verdict.allowed else _too_many(route, verdict))
-
-        who = address if user is None or route.rate is not Class.DEFAULT else f"user {user}"
-        self._limiter.check(f"{route.rate.value}:{who}", rate, settle)
+    def count(self, key: str, rate: Rate, then: Callable[[Verdict], None]) -> None:
+        self._limiter.check(key, rate, then)
 
 
 def bearer(authorization: bytes) -> str:
@@ -61,7 +51,8 @@ def bearer(authorization: bytes) -> str:
     return token.decode()
 
 
-def _too_many(route: Route, verdict: Verdict) -> TooMany:
+def too_many(route: Route, verdict: Verdict) -> TooMany:
+    """The refusal of a request that was one too many."""
     wait = max(1, int(-(-verdict.reset // 1)))
-    metrics.limited.labels(route.rate.value).inc()
+    metrics.limited.labels(route.rate).inc()
     return TooMany(f"Too many requests. Try again in {wait} second{'s' * (wait > 1)}.", retry_after=wait)

@@ -13,7 +13,7 @@ DROPPED = (
     "access-control-expose-headers",
 )  # fmt: skip
 DROP = re.compile(rb"(?im)^(?:%b):[^\n]*\n" % "|".join(DROPPED).encode())
-NOTED = re.compile(rb"(?im)^(content-length|content-security-policy|connection)[ \t]*:[ \t]*([^\r\n]*)")
+NOMINATED = re.compile(rb"\nconnection:[ \t]*([^\r\n]*)")
 SAFETY = b"x-content-type-options: nosniff\r\nreferrer-policy: no-referrer\r\nx-frame-options: DENY\r\n"
 STRICT = b"strict-transport-security: max-age=31536000; includeSubDomains\r\n"
 NOTHING_LOADED = b"content-security-policy: default-src 'none'; frame-ancestors 'none'\r\n"
@@ -69,21 +69,17 @@ def passed_on(head: bytes) -> tuple[bytes, bool]:
 
     A service may set its own content security policy; all other answers load nothing."""
     lines = DROP.sub(b"", head[head.find(b"\n") + 1 :])
-    sized = guarded = False
-    for name, value in NOTED.findall(head):
-        lowered = name.lower()
-        if lowered == b"content-length":
-            sized = True
-        elif lowered == b"connection":
-            lines = _without(lines, value)
-        else:
-            guarded = True
-    return lines if guarded else lines + NOTHING_LOADED, sized
+    small = head.lower()
+    if b"\nconnection:" in small:
+        lines = _without(lines, b",".join(NOMINATED.findall(small)))
+    if b"\ncontent-security-policy:" not in small:
+        lines += NOTHING_LOADED
+    return lines, b"\ncontent-length:" in small
 
 
 def _without(lines: bytes, nominated: bytes) -> bytes:
     """Without the headers that `Connection` names as meant for this hop only."""
-    names = {name.strip().lower() for name in nominated.split(b",")} - {b"", b"close", b"keep-alive"}
-    if not names:
+    if nominated in (b"close", b"keep-alive"):
         return lines
+    names = {name.strip() for name in nominated.split(b",")} - {b""}
     return b"".join(line for line in lines.splitlines(keepends=True) if line.partition(b":")[0].strip().lower() not in names)

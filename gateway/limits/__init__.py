@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gateway import metrics
-from gateway.limits.link import ANSWER_TIMEOUT, Link, LinkLost
+from gateway.limits.link import ANSWER_TIMEOUT, GRACE, Link, LinkLost
 from gateway.limits.rate import Rate, Verdict
 from gateway.limits.window import LocalWindows
 from shared import logs
@@ -50,14 +50,22 @@ class Limiter:
         for (key, rate), askers in batch.items():
             keys.append(PREFIX + key)
             arguments += (rate.limit, rate.seconds * 1_000_000, len(askers))
-        timer = self._loop.call_later(ANSWER_TIMEOUT, self._link.drop)
+        reply = self._link.evaluate(keys, arguments)
+        timer = self._loop.call_later(ANSWER_TIMEOUT, self._overdue, reply)
 
         def settle(reply: asyncio.Future[Any]) -> None:
             timer.cancel()
             self._settle(batch, reply)
             self._ask()
 
-        self._link.evaluate(keys, arguments).add_done_callback(settle)
+        reply.add_done_callback(settle)
+
+    def _overdue(self, reply: "asyncio.Future[Any]") -> None:
+        def give_up() -> None:
+            if not reply.done():
+                self._link.drop()
+
+        self._loop.call_later(GRACE, give_up)
 
     def _take(self) -> Batch:
         if len(self._pending) <= MAX_BATCH:

@@ -16,7 +16,8 @@ import hiredis
 from shared import logs
 
 CONNECT_TIMEOUT = 1.0
-ANSWER_TIMEOUT = 0.25  # a slower Redis is as good as none: requests are waiting
+ANSWER_TIMEOUT = 0.5  # a slower Redis is as good as none: requests are waiting
+GRACE = 0.1  # and then this long, for an answer that has come but was not read because this process was busy itself
 RETRY_EVERY = 0.5
 log = logs.get(__name__)
 

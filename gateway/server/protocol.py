@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import httptools
 
+from gateway.clients import Client
 from gateway.postponed import Postponed
 from gateway.server.reader import RequestReader
 from gateway.server.refused import Refused
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 MAX_WAITING = 32  # pipelined requests held behind the one that is being answered
 DRAINABLE = 65_536  # bytes of unread request body worth reading to keep a connection that was answered early
 LINGER = 2.0  # seconds in which a client that was answered early may still be writing
-LAST_CALL = 0.5  # seconds an idle connection lives on in a draining process: a request may be on its way
+LAST_CALL = 2.0  # seconds an idle connection lives on in a draining process: a request may be on its way
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,7 @@ class EdgeProtocol(asyncio.Protocol):
         self._since = self.loop.time()  # the last time something arrived, or an answer ended
         self._head_since = self._stuck_since = 0.0
         self.draining = False
+        self.client: Client | None = None  # who it is, once it is known
 
     # The transport's side
 

@@ -85,13 +85,17 @@ class RequestReader:
         if not request.target.startswith(b"/"):
             raise Refused(400, "The request's address must be a path.")
         request.keep_alive = request.version == "1.1" and parser.should_keep_alive()
-        if not parser.should_upgrade():
-            request.upgrade = b""
-        elif request.length != 0:
-            raise Refused(400, "A request that upgrades cannot have a body.")
+        if request.upgrade:
+            self._check_upgrade(request)
         if request.length == 0:
             request.expects_100 = False
         self._on_request(request)
+
+    def _check_upgrade(self, request: Request) -> None:
+        if not self._parser.should_upgrade():
+            request.upgrade = b""
+        elif request.length != 0:
+            raise Refused(400, "A request that upgrades cannot have a body.")
 
     def on_body(self, body: bytes) -> None:
         self._payload += len(body)

@@ -31,6 +31,7 @@ class Pool:
         self.breaker = Breaker(service)
         self._postponed = postponed
         self._answer_within = answer_within
+        self._loop = asyncio.get_running_loop()
         self._idle: list[Connection] = []
         self._all: set[Connection] = set()
         self._connecting = 0
@@ -51,7 +52,7 @@ class Pool:
 
     async def acquire(self, *, fresh: bool = False) -> Connection:
         """A connection, a new one if `fresh`. Raises `ServiceUnavailable` or `ServiceBusy`."""
-        loop = asyncio.get_running_loop()
+        loop = self._loop
         give_up_at = loop.time() + WAIT_TIMEOUT
         while True:
             if not fresh and (connection := self.take()) is not None:
@@ -63,7 +64,7 @@ class Pool:
     def release(self, connection: Connection) -> None:
         connection.end()
         if connection.reusable:
-            connection.idle_since = asyncio.get_running_loop().time()
+            connection.idle_since = self._loop.time()
             self._idle.append(connection)
             self._call_next()
         else:

@@ -164,7 +164,7 @@ async def http(gateway: Running) -> AsyncIterator[httpx.AsyncClient]:
 
 async def _until_live(running: Running) -> None:
     async with httpx.AsyncClient(base_url=running.url) as client:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             assert running.process.returncode is None, running.lines()
             with contextlib.suppress(httpx.TransportError):

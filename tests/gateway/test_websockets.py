@@ -74,7 +74,7 @@ def hub(module_hub: Hub) -> Hub:
 
 @pytest.fixture(scope="module")
 async def gateway(start_gateway: StartGateway, module_hub: Hub) -> Running:
-    return await start_gateway(NOTIFICATIONS_URL=module_hub.url, GATEWAY_WEBSOCKET_FRAME=str(FRAME), GATEWAY_WEBSOCKET_IDLE="2")
+    return await start_gateway(NOTIFICATIONS_URL=module_hub.url, GATEWAY_WEBSOCKET_FRAME=str(FRAME), GATEWAY_WEBSOCKET_IDLE="5")
 
 
 def socket(gateway: Running, path: str = "/ws/42", **options: object) -> connect:
@@ -166,22 +166,22 @@ async def test_a_frame_that_is_too_large_ends_the_connection(gateway: Running, h
 async def test_a_silent_client_is_let_go(gateway: Running, hub: Hub) -> None:
     async with socket(gateway, ping_interval=None) as ws:
         with pytest.raises(ConnectionClosed):
-            await asyncio.wait_for(ws.recv(), 5)
+            await asyncio.wait_for(ws.recv(), 15)
 
     assert ws.close_code == 1001
 
 
 async def test_a_client_that_answers_pings_may_stay(gateway: Running, hub: Hub) -> None:
     async def ping(connection: ServerConnection) -> None:
-        for _ in range(6):
+        for _ in range(7):
             await (await connection.ping())
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(1)
         await connection.send("still here")
         await connection.wait_closed()
 
     hub.on_connect = ping
     async with socket(gateway, ping_interval=None) as ws:
-        assert await asyncio.wait_for(ws.recv(), 8) == "still here"
+        assert await asyncio.wait_for(ws.recv(), 20) == "still here"
 
 
 async def test_a_client_that_vanishes_leaves_nothing_behind(gateway: Running, hub: Hub) -> None:
