@@ -21,6 +21,7 @@ def _words(number: int, syllables: int) -> list[str]:
 
 FIRST_NAMES = _words(300, 2)
 LAST_NAMES = _words(4000, 3)
+SUBJECTS = _words(40, 4)
 TOPICS = _words(3000, 3)  # the first are the most common
 LANGUAGES = [
     "{en}",
@@ -40,7 +41,7 @@ LANGUAGES = [
 RARE = ["{en,mt}", "{en,is}", "{cy,en}"]
 
 FILL: list[LiteralString] = [
-    "INSERT INTO subjects (name, category) SELECT 'Subject ' || n, 'STEM' FROM generate_series(1, 40) AS n",
+    "INSERT INTO subjects (name, category) SELECT name, 'STEM' FROM unnest(%(subjects)s::text[]) AS name",
     """
     INSERT INTO accounts SELECT n, 1, 'tutor', initcap((%(first)s::text[])[1 + floor(random() * %(firsts)s)]),
       initcap((%(last)s::text[])[1 + floor(random() * %(lasts)s)]), 'http://localhost:8000/api/avatars/default.png', 'UTC', 'USD',
@@ -79,9 +80,12 @@ FILL: list[LiteralString] = [
     GROUP BY 1, 2, 3, 4
     """,
     """
-    INSERT INTO documents
-    SELECT id, array_to_tsvector(string_to_array(lower(concat_ws(' ', first_name, last_name, title, headline, bio)), ' '))
-    FROM tutors JOIN accounts USING (user_id)
+    INSERT INTO documents (tutor_id, hourly_rate, experience_years, subject_ids, languages, words)
+    SELECT t.id, hourly_rate, experience_years, array_prepend(0::bigint, ids), languages,
+      array_to_tsvector(string_to_array(lower(concat_ws(' ', first_name, last_name, title, headline, bio, names)), ' '))
+    FROM tutors t JOIN accounts USING (user_id) JOIN (
+      SELECT tutor_id, array_agg(subject_id) AS ids, string_agg(name::text, ' ') AS names
+      FROM tutor_subjects JOIN subjects ON id = subject_id GROUP BY tutor_id) AS taught ON tutor_id = t.id
     """,
     "INSERT INTO vocabulary SELECT DISTINCT unnest(tsvector_to_array(words)) FROM documents ON CONFLICT DO NOTHING",
 ]
@@ -90,6 +94,7 @@ FILL: list[LiteralString] = [
 def parameters(size: int) -> dict[str, Any]:
     return {
         "size": size,
+        "subjects": SUBJECTS,
         "first": FIRST_NAMES,
         "firsts": len(FIRST_NAMES),
         "last": LAST_NAMES,

@@ -25,11 +25,17 @@ from services.profiles.rules.words import query_of, terms_of
 from shared import logs, migrations
 from shared.db import Tx
 from tests.harness import running
-from tests.load.bench_profiles_population import FILL, FIRST_NAMES, LAST_NAMES, TOPICS, parameters
+from tests.load.bench_profiles_population import FILL, FIRST_NAMES, LAST_NAMES, SUBJECTS, TOPICS, parameters
 
 SIZES = (1_000, 100_000, 1_000_000)
 TIMES = 100
-TARGETS = {"subject and rate": 2.0, "text: a full name": 5.0, "text: a mistyped name": 5.0, "text: two topics": 5.0}
+TARGETS = {
+    "subject and rate": 2.0,
+    "text: a full name": 5.0,
+    "text: a mistyped name": 5.0,
+    "text: two topics": 5.0,
+    "text: a subject's name": 5.0,
+}
 Query = dict[str, Any]
 Ask = Callable[[random.Random], Query]
 
@@ -67,9 +73,19 @@ QUERIES: dict[str, Ask] = {
     "text: a mistyped name": lambda rng: {"search": _mistyped(rng)},
     "text: two topics": lambda rng: {"search": " ".join(rng.sample(TOPICS[-200:], 2))},
     "text: two topics, subject": lambda rng: {"search": " ".join(rng.sample(TOPICS[-200:], 2)), "subject_id": rng.randint(1, 40)},
+    "text: a subject's name": lambda rng: {"search": rng.choice(SUBJECTS)},
+    "text: a subject's name, rate": lambda rng: {"search": rng.choice(SUBJECTS)} | _between(rng),
     "text: a word of everybody": lambda _: {"search": "tutor"},
 }
-PLANNED = ("subject and rate", "a rare rate", "a rare language", "text: a full name", "text: two topics, subject", "everybody")
+PLANNED = (
+    "subject and rate",
+    "a rare rate",
+    "a rare language",
+    "text: a full name",
+    "text: two topics, subject",
+    "text: a subject's name",
+    "everybody",
+)
 
 
 @contextmanager
@@ -161,7 +177,10 @@ async def _statements(tx: Tx, query: Query) -> tuple[Query, dict[str, str]]:
         return values, {"page": search.PAGES[sort], "total": search.TOTAL_BY_COUNTS}
     terms = terms_of(query["search"])
     values["words"] = query_of(terms, await variants(tx, terms))
-    return values, {"page": search.PAGES_BY_WORDS[sort], "total": search.TOTAL_BY_WORDS}
+    return values, {
+        "page": search.PAGES_BY_WORDS[sort],
+        "total": search.TOTAL_BY_WORDS_ALONE if len(query) == 1 else search.TOTAL_BY_WORDS,
+    }
 
 
 def show(results: dict[int, dict[str, list[float]]]) -> None:

@@ -14,18 +14,16 @@ async def enter(tx: Tx, profile: Profile) -> None:
         await tx.run(search.LEAVE, tutor_id=profile.id)
         await tx.run(search.LEAVE_WORDS, tutor_id=profile.id)
         return
-    await tx.run(
-        search.ENTER,
-        tutor_id=profile.id,
-        subject_ids=[ANY_SUBJECT, *(s["id"] for s in profile.subjects)],
-        average_rating=profile.average_rating,
-        total_reviews=profile.total_reviews,
-        hourly_rate=profile.hourly_rate,
-        experience_years=profile.experience_years,
-        languages=profile.languages,
-    )
+    sought = {
+        "tutor_id": profile.id,
+        "subject_ids": [ANY_SUBJECT, *(s["id"] for s in profile.subjects)],
+        "hourly_rate": profile.hourly_rate,
+        "experience_years": profile.experience_years,
+        "languages": profile.languages,
+    }
+    await tx.run(search.ENTER, **sought, average_rating=profile.average_rating, total_reviews=profile.total_reviews)
     words = words_of(profile.name, profile.title, profile.headline, profile.bio, *(s["name"] for s in profile.subjects))
-    if await tx.run(search.ENTER_WORDS, tutor_id=profile.id, words=words):
+    if await tx.run(search.ENTER_WORDS, **sought, words=words):
         await tx.run(search.LEARN_WORDS, words=words)
 
 

@@ -59,7 +59,8 @@ async def _total(tx: Tx, filters: dict[str, Any]) -> int:
     """From the counts where they can tell, else by counting what matches."""
     languages = filters["languages"] or [""]
     if "words" in filters:
-        statement = search.TOTAL_BY_WORDS
+        others = filters | {"words": None, "subject_id": filters["subject_id"] or None}
+        statement = search.TOTAL_BY_WORDS if any(others.values()) else search.TOTAL_BY_WORDS_ALONE
     elif len(languages) == 1:
         statement, filters = search.TOTAL_BY_COUNTS, cells(filters, languages[0])
     else:

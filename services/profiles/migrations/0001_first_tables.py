@@ -219,11 +219,16 @@ def upgrade() -> None:
     op.create_index('days_off_by_tutor', 'days_off', ['tutor_id', 'first_date'], unique=False)
     op.create_table('documents',
     sa.Column('tutor_id', sa.BigInteger(), autoincrement=False, nullable=False),
+    sa.Column('hourly_rate', sa.Numeric(precision=12, scale=2), nullable=False),
+    sa.Column('experience_years', sa.Integer(), nullable=False),
+    sa.Column('subject_ids', postgresql.ARRAY(sa.BigInteger()), nullable=False),
+    sa.Column('languages', postgresql.ARRAY(sa.Text()), server_default='{}', nullable=False),
     sa.Column('words', postgresql.TSVECTOR(), nullable=False),
     sa.ForeignKeyConstraint(['tutor_id'], ['tutors.id'], ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('tutor_id')
     )
-    op.create_index('documents_by_word', 'documents', ['words'], unique=False, postgresql_using='gin')
+    op.create_index('documents_by_word', 'documents', ['words', 'subject_ids'], unique=False, postgresql_using='gin')
+    op.execute("ALTER TABLE documents ALTER words SET STORAGE EXTERNAL, SET (toast_tuple_target = 128)")
     op.create_table('favourites',
     sa.Column('user_id', sa.BigInteger(), autoincrement=False, nullable=False),
     sa.Column('tutor_id', sa.BigInteger(), autoincrement=False, nullable=False),

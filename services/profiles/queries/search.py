@@ -41,8 +41,13 @@ ON CONFLICT (tutor_id) DO UPDATE SET
 WHERE known.version < excluded.version
 """
 ENTER_WORDS = """
-INSERT INTO documents AS known (tutor_id, words) VALUES (%(tutor_id)s::bigint, array_to_tsvector(%(words)s::text[]))
-ON CONFLICT (tutor_id) DO UPDATE SET words = excluded.words WHERE known.words IS DISTINCT FROM excluded.words
+INSERT INTO documents AS known (tutor_id, hourly_rate, experience_years, subject_ids, languages, words)
+VALUES (%(tutor_id)s::bigint, %(hourly_rate)s::numeric, %(experience_years)s::int, %(subject_ids)s::bigint[],
+  %(languages)s::text[], array_to_tsvector(%(words)s::text[]))
+ON CONFLICT (tutor_id) DO UPDATE SET
+  hourly_rate = excluded.hourly_rate, experience_years = excluded.experience_years, subject_ids = excluded.subject_ids,
+  languages = excluded.languages, words = excluded.words
+WHERE known IS DISTINCT FROM excluded
 """
 LEARN_WORDS = """
 INSERT INTO vocabulary (word) SELECT word FROM unnest(%(words)s::text[]) AS word ORDER BY word ON CONFLICT DO NOTHING
@@ -68,13 +73,13 @@ SELECT term, word FROM unnest(%(terms)s::text[]) AS term, LATERAL (
 ) AS near
 """
 
-_MATCHES = """
-  c.subject_id = %(subject_id)s::bigint
-  AND (%(min_rate)s::numeric IS NULL OR c.hourly_rate >= %(min_rate)s::numeric)
+_FILTERS = """
+  (%(min_rate)s::numeric IS NULL OR c.hourly_rate >= %(min_rate)s::numeric)
   AND (%(max_rate)s::numeric IS NULL OR c.hourly_rate <= %(max_rate)s::numeric)
   AND (%(experience_years)s::int IS NULL OR c.experience_years >= %(experience_years)s::int)
   AND (%(languages)s::text[] IS NULL OR c.languages && %(languages)s::text[])
 """
+_MATCHES = f"c.subject_id = %(subject_id)s::bigint AND {_FILTERS}"
 _PLAIN = "catalogue c"
 _BY_WORDS = "(SELECT tutor_id FROM documents WHERE words @@ %(words)s::tsquery) AS d JOIN catalogue c USING (tutor_id)"
 
@@ -100,7 +105,10 @@ def _page(source: str, order: str) -> str:
 PAGES = {sort: _page(_PLAIN, order) for sort, order in ORDERS.items()}
 PAGES_BY_WORDS = {sort: _page(_BY_WORDS, order) for sort, order in ORDERS.items()}
 TOTAL = f"SELECT count(*) FROM {_PLAIN} WHERE {_MATCHES}"
-TOTAL_BY_WORDS = f"SELECT count(*) FROM {_BY_WORDS} WHERE {_MATCHES}"
+TOTAL_BY_WORDS = f"""
+SELECT count(*) FROM documents c WHERE words @@ %(words)s::tsquery AND subject_ids @> ARRAY[%(subject_id)s::bigint] AND {_FILTERS}
+"""
+TOTAL_BY_WORDS_ALONE = "SELECT count(*) FROM documents WHERE words @@ %(words)s::tsquery"
 _CELL = """
   subject_id = %(subject_id)s::bigint AND language = %(language)s
   AND experience_years BETWEEN %(least_years)s::int AND %(most_years)s::int

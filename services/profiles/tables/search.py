@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import TSVECTOR
+from sqlalchemy.dialects.postgresql import ARRAY, TSVECTOR
 from sqlmodel import Field
 
 from services.profiles.tables.columns import Table, big, identity, key, texts
@@ -74,12 +74,17 @@ class CatalogueChanges(Table, table=True):
 
 
 class Documents(Table, table=True):
-    """The words of every tutor to be found."""
+    """The words of every tutor to be found, and what a total may filter by. Words are kept out of line (see the migration): what
+    matches is counted without reading them, on few pages."""
 
     __tablename__ = "documents"
-    __table_args__ = (sa.Index("documents_by_word", "words", postgresql_using="gin"),)
+    __table_args__ = (sa.Index("documents_by_word", "words", "subject_ids", postgresql_using="gin"),)
 
     tutor_id: int = key("tutors.id")
+    hourly_rate: Decimal = Field(sa_type=sa.Numeric(12, 2))
+    experience_years: int
+    subject_ids: list[int] = Field(sa_column=sa.Column(ARRAY(sa.BigInteger), nullable=False))
+    languages: list[str] = texts()
     words: Any = Field(sa_column=sa.Column(TSVECTOR, nullable=False))
 
 
