@@ -37,11 +37,10 @@ class Presence:
     async def run(self) -> None:
         while True:
             try:
-                await self._beat()
                 await self._write()
                 await self._tell()
-            except Unavailable as error:
-                log.warning("presence_unavailable", error=str(error))
+            except Exception as error:  # the database is away, say: presence waits, sockets go on
+                log.warning("presence_unavailable", error=repr(error))
             await asyncio.sleep(TURN)
 
     async def leave(self) -> None:
@@ -52,31 +51,33 @@ class Presence:
         except Unavailable as error:
             log.warning("presence_left_behind", error=str(error))  # the worker clears it away
 
-    async def _beat(self) -> None:
-        if time.monotonic() - self._beat_at < BEAT:
-            return
-        async with self._database.transaction() as tx:
-            is_new = await tx.value(queries.BEAT, id=self._id)
-        self._beat_at = time.monotonic()
-        if is_new:  # the first beat, or somebody took this hub for dead: write everybody down (again)
-            self._written.clear()
-            self._hub.came_or_went.update(self._hub.people)
-
     async def _write(self) -> None:
-        while self._hub.came_or_went:
-            some = sorted(self._hub.came_or_went)[:BATCH]
-            came = [u for u in some if self._hub.has(u) and u not in self._written]
-            went = [u for u in some if not self._hub.has(u) and u in self._written]
-            if came or went:
-                async with self._database.transaction() as tx:
+        while self._hub.came_or_went or time.monotonic() - self._beat_at >= BEAT:
+            async with self._database.transaction() as tx:
+                some, came, went = await self._next(tx)
+                if came or went:
                     await _lock(tx, sorted(came + went))
                     await tx.run(queries.CAME, hub_id=self._id, user_ids=came)
                     await tx.run(queries.WENT, hub_id=self._id, user_ids=went)
                     await _settle(tx, came + went)
-                self._written.update(came)
-                self._written.difference_update(went)
-            # Whoever moved during the transaction is in both states' order now: looked at again only if it is wrong.
+            self._beat_at = time.monotonic()
+            self._written.update(came)
+            self._written.difference_update(went)
+            # Whoever moved again during the transaction stays for the next one.
             self._hub.came_or_went.difference_update(u for u in some if self._hub.has(u) == (u in self._written))
+
+    async def _next(self, tx: Tx) -> tuple[list[int], list[int], list[int]]:
+        """Some of those to look at, and which of them came and went. Every transaction is a heartbeat, too: it holds the hub's
+        row, so that nobody can take the hub for dead while it writes."""
+        if await tx.value(
+            queries.BEAT, id=self._id
+        ):  # the first, or somebody had taken it for dead: write down everybody (again)
+            self._written.clear()
+            self._hub.came_or_went.update(self._hub.people)
+        some = sorted(self._hub.came_or_went)[:BATCH]
+        came = [u for u in some if self._hub.has(u) and u not in self._written]
+        went = [u for u in some if not self._hub.has(u) and u in self._written]
+        return some, came, went
 
     async def _tell(self) -> None:
         """The state is read, not taken from the events: they may overtake each other."""
