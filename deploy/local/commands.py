@@ -104,6 +104,8 @@ def _revise(service: str, message: str) -> None:
 
     if service not in SERVICES:
         raise LaunchError(f"There is no service {service!r}: name one of {', '.join(SERVICES)} (SERVICE=).")
+    if not message:
+        raise LaunchError('Say what the migration does: MESSAGE="add a column".')
     with Instance("test").session() as urls, scratch(urls.postgres, service) as url:
         upgrade(service, url)
         revise(service, url, message)

@@ -54,7 +54,7 @@ class Suite:
             )
         )
 
-    async def start(self, within: float = 90.0) -> None:
+    async def start(self, within: float = 180.0) -> None:
         """Start everything and wait until it is ready. Whatever a killed launcher left is ended first."""
         for pid in self._registry.living().values():
             end(pid, signal.SIGKILL)

@@ -164,7 +164,7 @@ class Supervisor:
             self._all[program.name] = Supervised(program, self._registry, log, self._tell, self._relay)
             self._all[program.name].start()
 
-    async def wait_ready(self, names: Iterable[str] | None = None, within: float = 90.0) -> None:
+    async def wait_ready(self, names: Iterable[str] | None = None, within: float = 180.0) -> None:
         """Return when they are ready. Raises LaunchError, with its last words, for one that cannot come up."""
         wanted = [self._all[name] for name in (names or self._all)]
         limit = time.monotonic() + within

@@ -21,7 +21,7 @@ from deploy.local.servers.server import Place, Record, Server, write_private
 from deploy.local.servers.valkey import Valkey
 from deploy.local.settings import Settings
 
-START_SECONDS = 90
+START_SECONDS = 180
 LOG_LIMIT = 5_000_000
 
 
