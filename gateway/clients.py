@@ -32,6 +32,7 @@ def is_private(address: str) -> bool:
     return parsed is not None and (parsed.is_private or parsed.is_loopback)
 
 
+@lru_cache(maxsize=10_000)
 def _parse(text: str) -> IPv4Address | IPv6Address | None:
     if "%" in text:  # a zone means nothing beyond its own machine, and may hold any characters
         return None
@@ -48,6 +49,7 @@ class TrustedProxies:
     def __init__(self, networks: list[str]) -> None:
         """Raises ValueError for what is not an address or network."""
         self._networks = [ip_network(n, strict=False) for n in networks]
+        self._trusts = lru_cache(maxsize=10_000)(self._contains)
 
     def __bool__(self) -> bool:
         return bool(self._networks)
@@ -74,6 +76,6 @@ class TrustedProxies:
             forwarded.get(b"x-forwarded-host", host),
         )
 
-    def _trusts(self, address: str) -> bool:
+    def _contains(self, address: str) -> bool:
         parsed = _parse(address)
         return parsed is not None and any(parsed in network for network in self._networks)

@@ -39,7 +39,8 @@ class Front:
         known = protocol.client
         if known is None or known.host != request.host or (request.forwarded is not None and self.proxies):
             known = self.proxies.client(protocol.peer, protocol.scheme, request.host, request.forwarded)
-            protocol.client = None if self.proxies else known
+            if request.forwarded is None or not self.proxies:
+                protocol.client = known
         return known
 
     def new_id(self) -> bytes:

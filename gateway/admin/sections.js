@@ -87,7 +87,7 @@ export async function audit(again, state) {
   const only = { action_type: state.action_type, user_id: state.user_id, from: state.from, to: state.to };
   const { items, total } = await page("/api/audit/logs", { ...only, page: state.page ?? 1, page_size: 50 });
   const save = (format) => button(format.toUpperCase(), () => download("/api/audit/logs/export", { ...only, format }, `audit-log.${format}`));
-  return [card(`Audit log (${count(total)})`, searchBar(state, again, [
+  return [card(`Audit log (${count(total)}${total === 10_000 ? " or more" : ""})`, searchBar(state, again, [
     field("Action", h("input", { name: "action_type", value: state.action_type ?? "" })),
     field("By user", h("input", { name: "user_id", value: state.user_id ?? "", inputmode: "numeric", pattern: "[0-9]*" })),
     field("From", h("input", { name: "from", type: "date", value: state.from ?? "" })),
