@@ -100,7 +100,7 @@ AUDIT_COLUMNS = "id, service, action, user_id, target_type, target_id, details, 
 AUDIT_PAGE = (
     f"SELECT {AUDIT_COLUMNS} FROM audit_log WHERE {{}} ORDER BY created_at DESC, id DESC LIMIT %(limit)s OFFSET %(offset)s"
 )
-AUDIT_TOTAL = "SELECT count(*) FROM audit_log WHERE {}"
+AUDIT_TOTAL = "SELECT count(*) FROM (SELECT FROM audit_log WHERE {} LIMIT %(most)s::bigint) AS counted"
 AUDIT_LAST = "SELECT coalesce(max(id), 0) FROM audit_log"
 AUDIT_BATCH = (
     f"SELECT {AUDIT_COLUMNS} FROM audit_log WHERE {{}} AND id > %(after)s AND id <= %(last)s ORDER BY id LIMIT %(limit)s"

@@ -68,7 +68,7 @@ Wanted = Annotated[Filter, Depends(_filter)]
 
 @router.get("/audit/logs", tags=["Audit Logs"])
 async def audit_logs(_: Admin, tx: Reading, only: Wanted, page: Paging50, response: Response) -> list[AuditEntryView]:
-    """Privileged and security-relevant acts, newest first. `X-Total-Count` says how many there are in all."""
+    """Privileged and security-relevant acts, newest first. `X-Total-Count` says how many there are in all, or 10000 for more."""
     entries, total = await audit.find(tx, only, page)
     response.headers["X-Total-Count"] = str(total)
     return [AuditEntryView.of(entry) for entry in entries]

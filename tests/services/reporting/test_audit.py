@@ -73,6 +73,13 @@ async def test_pages_come_newest_first_with_the_total_in_a_header(service: Harne
     assert await logs(service, page=9) == []
 
 
+async def test_the_total_is_counted_up_to_a_bound(service: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audit, "COUNTED", 2)
+    await service.deliver(*(role_changed(n) for n in range(3)))
+
+    assert (await service.person(1, "admin").get("/api/audit/logs")).headers["x-total-count"] == "2"
+
+
 @pytest.mark.parametrize(
     ("params", "found"),
     [
