@@ -1,6 +1,6 @@
 """RabbitMQ from unpacked Debian packages, with its own Erlang, its own epmd, and only the plugins a broker needs."""
 
-import os
+import fcntl
 import re
 import shlex
 import signal
@@ -65,9 +65,10 @@ class RabbitMQ(Server):
         env = self._environment(tree, int((self.directory / "epmd_port").read_text()))
         cookie = (self.directory / ".erlang.cookie").read_text().strip()
         call = next((tree / "usr/lib/erlang").glob("erts-*")) / "bin/erl_call"
-        # A name of its own: the broker lets only one node of a name in, and parallel tests call at the same time.
-        command = [str(call), "-c", cookie, "-h", f"launcher-{vhost}-{os.getpid()}", "-n", self._node(), "-e"]
-        done = subprocess.run(command, input=expression, env=env, capture_output=True, text=True, timeout=30, check=False)
+        command = [str(call), "-c", cookie, "-n", self._node(), "-e"]
+        with (self.directory / "erl_call.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # the broker turns one of two callers away that come at the same moment
+            done = subprocess.run(command, input=expression, env=env, capture_output=True, text=True, timeout=30, check=False)
         if "{ok, ok}" not in done.stdout:
             raise LaunchError(f"RabbitMQ refused the vhost {vhost}: {(done.stdout + done.stderr).strip()[-300:]}")
 
