@@ -4,15 +4,18 @@ import asyncio
 import json
 import logging
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import websockets
 
 from services.notifications import queries
+from shared.events.auth import SessionsRevoked
 from shared.tokens import TokenVerifier
 from tests.harness import token
 from tests.services.notifications.events import EVE, JANE, JOHN, message
 from tests.services.notifications.stage import Device, Hub, Stage
+from tests.waiting import eventually
 
 
 @pytest.mark.parametrize(
@@ -121,6 +124,23 @@ async def test_revocation_ends_the_connections_it_concerns_within_a_second(stage
         assert (await jane.closed())[0] == 4401
     async with hub.device(JANE, f"?token={token(JANE, version=2)}") as jane:
         await jane.ping()
+
+
+async def test_a_revocation_said_by_auth_ends_the_connection(stage: Stage) -> None:
+    hub = await stage.hub()
+    async with hub.device(JANE) as jane, hub.device(JOHN) as john:
+        await jane.ping()
+
+        async def is_closed() -> bool:
+            until = datetime.now(UTC) + timedelta(minutes=1)
+            await stage.publish(
+                SessionsRevoked(user_id=JANE, below_version=2, until=until)
+            )  # again: the queue may not be bound yet
+            return jane.connection.close_code is not None
+
+        await eventually(is_closed)
+        assert (await jane.closed())[0] == 4401
+        await john.ping()
 
 
 async def test_more_devices_than_anybody_has_replace_the_oldest(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
