@@ -32,13 +32,13 @@ class Device:
     async def send(self, message: Any) -> None:
         await self.connection.send(json.dumps(message))
 
-    async def next(self, within: float = 10) -> dict[str, Any]:
+    async def next(self, within: float = 20) -> dict[str, Any]:
         async with asyncio.timeout(within):
             message: dict[str, Any] = json.loads(await self.connection.recv())
         self.told.append(message)
         return message
 
-    async def hears(self, kind: str, within: float = 10, **fields: Any) -> dict[str, Any]:
+    async def hears(self, kind: str, within: float = 20, **fields: Any) -> dict[str, Any]:
         """The first message of this type with these fields, told before or still to come."""
 
         def found() -> dict[str, Any] | None:
@@ -55,7 +55,7 @@ class Device:
             pass
         return message
 
-    async def closed(self, within: float = 10) -> tuple[int, str]:
+    async def closed(self, within: float = 20) -> tuple[int, str]:
         """The code and reason of the close that comes."""
         async with asyncio.timeout(within):
             with suppress(websockets.ConnectionClosed):
@@ -99,7 +99,7 @@ class Stage:
     async def worker(self, **values: Any) -> FastAPI:
         app = build(SERVICE, settings_of(SERVICE, **self.values | values), api=False, worker=True)
         await self._stack.enter_async_context(app.router.lifespan_context(app))
-        await eventually(self._is_consumed, 15)
+        await eventually(self._is_consumed, 30)
         return app
 
     async def _is_consumed(self) -> bool:
@@ -146,6 +146,6 @@ async def _own_keys() -> dict[str, Any]:
 
 
 async def _until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(30):
         while not condition():  # noqa: ASYNC110  nothing to wait on
             await asyncio.sleep(0.01)
