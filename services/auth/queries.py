@@ -184,7 +184,6 @@ WHERE digest = %(digest)s AND kind = %(purpose)s AND expires_at > %(now)s AND is
 """
 TAKE_MAIL_TOKEN = """
 UPDATE mail_tokens SET digest = NULL WHERE digest = %(digest)s AND kind = %(purpose)s AND expires_at > %(now)s
-RETURNING account_id
 """
 WITHDRAW_MAIL_TOKENS = "UPDATE mail_tokens SET digest = NULL WHERE account_id = %(account_id)s"
 

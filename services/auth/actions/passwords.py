@@ -63,9 +63,10 @@ async def verify_email(tx: Tx, token: str, avatars: str, origin: Origin, now: da
 
 
 async def _redeem(tx: Tx, token: str, kind: str, now: datetime) -> Account:
-    account_id = await tx.value(queries.TAKE_MAIL_TOKEN, digest=secrets.digest(token), purpose=kind, now=now)
-    account = await tx.maybe(Account, queries.LOCKED, id=account_id)
-    if account is None or not account.is_active:
+    mine = {"digest": secrets.digest(token), "purpose": kind, "now": now}
+    owner = await tx.maybe(SignedIn, queries.MAIL_TOKEN_OWNER, **mine)
+    account = await tx.maybe(Account, queries.LOCKED, id=owner.id) if owner else None  # before the token, as everywhere
+    if account is None or not account.is_active or not await tx.run(queries.TAKE_MAIL_TOKEN, **mine):
         raise InvalidToken
     return account
 

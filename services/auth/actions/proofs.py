@@ -39,10 +39,15 @@ async def weigh(database: Database, hashing: Passwords, who: str | int, password
     return Proof(found, is_right, subject, origin)
 
 
+async def take_turn(tx: Tx, proof: Proof) -> None:
+    """Wait for others who are proving to be the same person. Comes before any lock on accounts: else two could block each other."""
+    await tx.run(queries.ONE_AT_A_TIME, subject=proof.subject)
+
+
 async def accept(tx: Tx, proof: Proof, now: datetime) -> Credentials | None:
     """The account, locked, if the proof holds; None, and a failure counted, if not. Attempts that were compared side by side
     are judged one after the other here, so that a hundred at once are no way around the limit."""
-    await tx.run(queries.ONE_AT_A_TIME, subject=proof.subject)
+    await take_turn(tx, proof)
     attempts = await _attempts(tx, proof.subject, proof.found, proof.origin, now)
     rules.may_try(attempts, now)
     current = await tx.maybe(Credentials, queries.CREDENTIALS_LOCKED, id=proof.found.id if proof.found else None)

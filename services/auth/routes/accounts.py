@@ -46,6 +46,7 @@ async def delete_me(body: DeleteMeRequest, actor: Actor, base: Base, hashing: Ha
     """Delete the own account. An administrator can restore it until it is purged."""
     proof = await proofs.weigh(base, hashing, actor.user_id, body.password, actor.origin, now)
     async with base.transaction() as tx:
+        await proofs.take_turn(tx, proof)
         administrators = await administration.lock_administrators(tx, actor) if actor.is_admin else set()
         proven = await proofs.accept(tx, proof, now)
         if proven is not None:
