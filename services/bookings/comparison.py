@@ -1,14 +1,18 @@
 """What of this service's data is compared with the neighbours' (see `shared.integrity`), and said again where it differs."""
 
 from services.bookings.actions.events import booking_state, purchase_state
+from services.bookings.actions.reviews import rating_state
 from services.bookings.queries import lessons, packages
 from services.bookings.queries.lessons import Booking
 from services.bookings.queries.packages import Purchase
+from services.bookings.queries.reviews import Rating
 from shared import integrity
 from shared.db import Tx
-from shared.events.bookings import BookingSnapshot, PurchaseChanged
+from shared.events.bookings import BookingSnapshot, PurchaseChanged, RatingChanged
 from shared.integrity import Owned, Replica
 from shared.outbox import publish
+
+RATINGS_BY_IDS = "SELECT tutor_id, version, total_reviews, sum_of_ratings FROM ratings WHERE tutor_id = ANY(%(ids)s::bigint[])"
 
 
 async def resend_bookings(tx: Tx, ids: list[int]) -> None:
@@ -19,6 +23,10 @@ async def resend_bookings(tx: Tx, ids: list[int]) -> None:
 async def resend_purchases(tx: Tx, ids: list[int]) -> None:
     found = await tx.all(Purchase, packages.PURCHASES_BY_IDS, ids=ids)
     await publish(tx, *(PurchaseChanged(**purchase_state(purchase)) for purchase in found))
+
+
+async def resend_ratings(tx: Tx, ids: list[int]) -> None:
+    await publish(tx, *(RatingChanged(**rating_state(rating)) for rating in await tx.all(Rating, RATINGS_BY_IDS, ids=ids)))
 
 
 BOOKINGS = Owned(
@@ -58,6 +66,16 @@ PURCHASES = Owned(
         "purchased_at": "purchased_at",
     },
 )
+RATINGS = Owned(
+    "rating",
+    "ratings",
+    resend_ratings,
+    id="tutor_id",
+    fields={
+        "average_rating": "trim_scale(round(sum_of_ratings::numeric / nullif(total_reviews, 0), 2))",
+        "total_reviews": "total_reviews",
+    },
+)
 ACCOUNTS = Replica(
     "user",
     "accounts",
@@ -79,4 +97,4 @@ TUTORS = Replica(
     },
 )
 
-router = integrity.router(owned=(BOOKINGS, PURCHASES), replicas=(ACCOUNTS, TUTORS))
+router = integrity.router(owned=(BOOKINGS, PURCHASES, RATINGS), replicas=(ACCOUNTS, TUTORS))

@@ -1,0 +1,166 @@
+"""Every replica of every service: what is planted in it is found, and healed by its owner's word."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import pytest
+
+from services.reporting.integrity import comparing
+from shared.events.base import Envelope
+from tests.harness import Harness
+from tests.servers import Databases
+from tests.services.conftest import Start
+from tests.services.reporting.test_integrity import report
+
+SERVICES = ("auth", "profiles", "bookings", "messaging", "notifications", "reporting")
+# Where each service keeps which replica: table and id. A new replica belongs here too.
+REPLICAS = {
+    ("profiles", "user"): ("accounts", "user_id"),
+    ("profiles", "booking"): ("lessons", "booking_id"),
+    ("profiles", "rating"): ("ratings", "tutor_id"),
+    ("bookings", "user"): ("accounts", "id"),
+    ("bookings", "tutor"): ("tutors", "id"),
+    ("messaging", "user"): ("people", "id"),
+    ("messaging", "booking"): ("bookings", "id"),
+    ("notifications", "user"): ("people", "id"),
+    ("reporting", "user"): ("users", "user_id"),
+    ("reporting", "tutor"): ("tutors", "tutor_id"),
+    ("reporting", "subject"): ("subjects", "subject_id"),
+    ("reporting", "booking"): ("bookings", "booking_id"),
+    ("reporting", "purchase"): ("purchases", "purchase_id"),
+}
+LESSONS = """
+INSERT INTO bookings (student_id, tutor_id, tutor_user_id, start_at, end_at, lesson_type, status, price, currency, respond_by,
+  moved_by, created_at, updated_at)
+SELECT 1, 1, 2, now() + n * interval '1 day', now() + n * interval '1 day 1 minute', 'online', 'CONFIRMED', 45, 'USD', now(),
+  'student', now(), now() FROM generate_series(1, 3) AS n RETURNING id
+"""
+PACKAGE = """
+INSERT INTO packages (tutor_id, tutor_user_id, name, session_count, price, currency, duration_minutes, validity_days, is_active,
+  created_at) VALUES (1, 2, 'Ten', 10, 200, 'USD', 60, 90, true, now()) RETURNING id
+"""
+PURCHASES = """
+INSERT INTO purchases (package_id, package_name, tutor_id, tutor_user_id, student_id, session_count, credits_remaining, price,
+  currency, duration_minutes, status, purchased_at, expires_at)
+SELECT %(package)s, 'Ten', 1, 2, 1, 10, 10, 200, 'USD', 60, 'active', now(), now() FROM generate_series(1, 3) RETURNING id
+"""
+RATINGS = "INSERT INTO ratings (tutor_id, version, total_reviews, sum_of_ratings) SELECT n, 1, 2, 9 FROM generate_series(1, 3) n"
+
+
+class Platform:
+    """All services in one process, and the way of their events to each other."""
+
+    def __init__(self, services: dict[str, Harness]) -> None:
+        self.services = services
+
+    async def carry(self) -> int:
+        """Take what every outbox has to everybody who subscribed to it; how much there was."""
+        carried = 0
+        for publisher in self.services.values():
+            async with publisher.database.transaction() as tx:
+                rows = await tx.rows(
+                    "DELETE FROM outbox WHERE position IN (SELECT position FROM outbox LIMIT 200) RETURNING body"
+                )
+            for row in rows:
+                envelope = Envelope.model_validate_json(bytes(row["body"]))
+                for service in self.services.values():
+                    if envelope.type in service.service.subscriptions.kinds:
+                        await service.service.subscriptions.handle(service.database, envelope)
+            carried += len(rows)
+        return carried
+
+    async def settle(self) -> None:
+        while await self.carry():
+            pass
+
+    @asynccontextmanager
+    async def alive(self) -> AsyncIterator[None]:
+        async def live() -> None:
+            while True:
+                await self.carry()
+                await asyncio.sleep(0.01)
+
+        living = asyncio.ensure_future(live())
+        yield
+        living.cancel()
+        with suppress(asyncio.CancelledError):
+            await living
+
+    async def run(self, service: str, sql: Any, **params: Any) -> list[dict[str, Any]]:
+        async with self.services[service].database.transaction() as tx:
+            cursor = await tx.connection.execute(sql, params)
+            names = [column.name for column in cursor.description or ()]
+            return [dict(zip(names, row, strict=True)) for row in (await cursor.fetchall() if names else [])]
+
+    async def resend(self, owner: str, entity: str, ids: list[int]) -> None:
+        answer = await self.services[owner].internal().post(f"/internal/integrity/owned/{entity}/resend", json={"ids": ids})
+        assert answer.status_code == 204, answer.text
+
+
+@pytest.fixture
+async def platform(start: Start, service: Harness, clean_databases: Databases, monkeypatch: pytest.MonkeyPatch) -> Platform:
+    services = {name: service if name == "reporting" else await start(name) for name in SERVICES}
+    for name, harness in services.items():
+        monkeypatch.setitem(service.app.state.peers.clients, name, harness.internal())
+    monkeypatch.setattr(comparing, "GRACE", 0.3)
+    platform = Platform(services)
+    await _populate(platform)
+    return platform
+
+
+async def _populate(platform: Platform) -> None:
+    """A few of everything that anybody keeps a replica of."""
+    client = platform.services["auth"].client()
+    for number in range(6):
+        role = "tutor" if number % 2 else "student"
+        body = {
+            "email": f"p{number}@example.com",
+            "password": "password123",
+            "first_name": "Ann",
+            "last_name": "Lee",
+            "role": role,
+        }
+        assert (await client.post("/auth/register", json=body)).status_code == 201
+    await platform.run("profiles", "INSERT INTO subjects (name) SELECT 'Subject ' || n FROM generate_series(1, 3) AS n")
+    await platform.run("bookings", RATINGS)
+    bookings = [row["id"] for row in await platform.run("bookings", LESSONS)]
+    (package,) = await platform.run("bookings", PACKAGE)
+    purchases = [row["id"] for row in await platform.run("bookings", PURCHASES, package=package["id"])]
+    await platform.settle()
+    subjects = [row["id"] for row in await platform.run("profiles", "SELECT id FROM subjects")]
+    await platform.resend("profiles", "subject", subjects)
+    await platform.resend("bookings", "booking", bookings)
+    await platform.resend("bookings", "purchase", purchases)
+    await platform.resend("bookings", "rating", [1, 2, 3])
+    await platform.settle()
+
+
+@pytest.mark.timeout(300)
+async def test_what_is_planted_in_any_replica_is_found_and_healed(platform: Platform, service: Harness) -> None:
+    healthy = await report(service)
+    assert (healthy["status"], healthy["issues"], healthy["unchecked"]) == ("healthy", [], [])
+    assert {(pair["service"], pair["entity"]) for pair in healthy["checked"]} == REPLICAS.keys()
+
+    planted = {}
+    for (name, entity), (table, key) in REPLICAS.items():
+        ids = [row[key] for row in await platform.run(name, f"SELECT {key} FROM {table} ORDER BY {key} LIMIT 2")]
+        assert len(ids) == 2, f"no example of {entity} in {name}"
+        await platform.run(name, f"UPDATE {table} SET version = version + 7 WHERE {key} = %(id)s", id=ids[0])
+        planted[name, entity, ids[0]] = "ahead of its owner"
+        if (name, entity) == ("profiles", "user"):  # tutors hang on it
+            await platform.run(name, f"UPDATE {table} SET version = 0 WHERE {key} = %(id)s", id=ids[1])
+            planted[name, entity, ids[1]] = "outdated"
+        else:
+            await platform.run(name, f"DELETE FROM {table} WHERE {key} = %(id)s", id=ids[1])
+            planted[name, entity, ids[1]] = "missing"
+
+    found = await report(service)
+    assert {(i["service"], i["entity"], i["id"]): i["problem"] for i in found["issues"]} == planted
+    async with platform.alive():
+        healed = await report(service, repair="true")
+    assert healed["issues"] == []
+    assert {(i["service"], i["entity"], i["id"]) for i in healed["repaired"]} == planted.keys()
+    assert json.dumps((await report(service))["issues"]) == "[]"
