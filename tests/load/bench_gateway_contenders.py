@@ -59,7 +59,8 @@ class Stage:
         process = subprocess.Popen(
             ["taskset", "-c", cpu, *map(str, command)], cwd=ROOT, env=PATHS | environment, stdout=log, stderr=log
         )
-        self._stack.callback(lambda: (process.terminate(), process.wait(10)))
+        self._stack.callback(process.wait, 10)
+        self._stack.callback(process.terminate)
         deadline = time.monotonic() + 30
         while ports.is_free(port):
             if process.poll() is not None or time.monotonic() > deadline:
