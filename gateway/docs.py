@@ -1,7 +1,6 @@
 """`/openapi.json`, `/docs` and `/redoc`: the merged document, and two readers for it whose every byte comes from here."""
 
 import asyncio
-import hashlib
 import json
 import time
 from importlib.util import find_spec
@@ -9,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.openapi import merge
-from gateway.page import Page
+from gateway.page import Page, tag_of, tagged
 from gateway.routes import Routes
 from gateway.upstream.errors import ServiceBroke
 from gateway.upstream.fetch import fetch
@@ -72,7 +71,7 @@ class Documents:
         self._raw = raw
         documents = {name: json.loads(body) for name, body in raw.items()}
         body = json.dumps(merge(documents, self._routes, self._public_url), ensure_ascii=False).encode()
-        self._merged = body, _tag(body)
+        self._merged = body, tag_of(body)
 
 
 async def _document(pool: Pool) -> bytes | None:
@@ -102,7 +101,7 @@ class Docs:
     def __init__(self, documents: Documents, public_url: str) -> None:
         self._documents = documents
         self._assets = {"start.js": START} | _assets()
-        self._tags = {name: _tag(body) for name, body in self._assets.items()}
+        self._tags = {name: tag_of(body) for name, body in self._assets.items()}
         self._policy = (
             "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
             f"font-src 'self' data:; connect-src 'self' {public_url}; worker-src blob:; "
@@ -116,32 +115,21 @@ class Docs:
         """Raises `Refusal`."""
         if path in ("/openapi.json", "/asyncapi.json"):
             body, tag = await self._documents.current() if path == "/openapi.json" else _asyncapi()
-            return _tagged(body, tag, known_tag, b"no-cache", b"application/json")
+            return tagged(body, tag, known_tag, b"no-cache", b"application/json")
         if path in ("/docs", "/redoc"):
             policy = b"content-security-policy: %b\r\n" % self._policy
             return Page(200, SWAGGER if path == "/docs" else REDOC, policy, b"text/html; charset=utf-8")
         name = path.removeprefix("/docs/")
         if name not in self._assets:
             raise NotFound
-        return _tagged(self._assets[name], self._tags[name], known_tag, b"public, max-age=3600", TYPES[Path(name).suffix])
-
-
-def _tagged(body: bytes, tag: bytes, known_tag: bytes, cached: bytes, content_type: bytes) -> Page:
-    headers = b"etag: %b\r\ncache-control: %b\r\n" % (tag, cached)
-    if tag in [t.strip().removeprefix(b"W/") for t in known_tag.split(b",")]:
-        return Page(304, b"", headers)
-    return Page(200, body, headers, content_type)
+        return tagged(self._assets[name], self._tags[name], known_tag, b"public, max-age=3600", TYPES[Path(name).suffix])
 
 
 def _asyncapi() -> tuple[bytes, bytes]:
     if not ASYNCAPI.exists():
         raise NotFound
     body = ASYNCAPI.read_bytes()
-    return body, _tag(body)
-
-
-def _tag(body: bytes) -> bytes:
-    return b'"%b"' % hashlib.sha256(body).hexdigest()[:32].encode()
+    return body, tag_of(body)
 
 
 def _assets() -> dict[str, bytes]:

@@ -3,6 +3,7 @@
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from gateway.clients import is_private
+from gateway.console import Console
 from gateway.docs import Docs
 from gateway.health import Health
 from gateway.page import Page
@@ -23,14 +24,16 @@ class MethodNotAllowed(Refusal):
 
 
 class Own:
-    """Health, metrics and documentation. Metrics are for our own network: to others, and through a proxy, they do not exist."""
+    """Health, metrics, documentation and the administrators' page. Metrics are for our own network: to others, and through a proxy, they do not exist."""
 
     def __init__(self, health: Health, docs: Docs) -> None:
-        self._health, self._docs = health, docs
+        self._health, self._docs, self._console = health, docs, Console()
         self.draining = False
 
     def owns(self, path: str) -> bool:
-        return path in ("/health", "/health/live", "/health/ready", "/metrics") or self._docs.owns(path)
+        return path in ("/health", "/health/live", "/health/ready", "/metrics") or any(
+            pages.owns(path) for pages in (self._docs, self._console)
+        )
 
     async def serve(self, path: str, request: Request, peer: str) -> Page:
         """Raises `Refusal`."""
@@ -38,6 +41,8 @@ class Own:
             raise MethodNotAllowed
         if self._docs.owns(path):
             return await self._docs.serve(path, request.known_tag)
+        if self._console.owns(path):
+            return self._console.serve(path, request.known_tag)
         if path == "/health":
             status, body = await self._health.report()
             return Page(status, body, NO_STORE)

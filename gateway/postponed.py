@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+LARGE = 16_384  # bytes; more is written at once, so that a slow reader is noticed before we have read on
 Act = Callable[..., Any]
 
 
@@ -23,6 +24,8 @@ class Postponed:
         if not self._acts:
             self._loop.call_soon(self.flush)
         self._acts.append((act, data))
+        if data is not None and len(data) > LARGE:
+            self.flush()
 
     def flush(self) -> None:
         acts, self._acts = self._acts, []

@@ -35,7 +35,8 @@ def test_what_is_no_rate_is_refused(text: str) -> None:
 
 @given(st.integers(1, 5), st.lists(st.integers(0, 40), min_size=1, max_size=60))
 def test_no_window_ever_holds_more_than_the_limit_and_no_room_is_wasted(limit: int, waits: list[int]) -> None:
-    now, passed, rate = 0.0, [], Rate(limit, 60)
+    now, rate = 0.0, Rate(limit, 60)
+    passed: list[float] = []
     windows = LocalWindows(clock=lambda: now)
     for wait in waits:
         now += wait

@@ -3,8 +3,9 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from http import HTTPStatus
 
 import httpx
 import pytest
@@ -33,8 +34,8 @@ class Hub:
     server: Server
     requests: list[Request] = field(default_factory=list)
     connections: list[ServerConnection] = field(default_factory=list)
-    on_connect: Callable[[ServerConnection], object] | None = None
-    reject: int = 0
+    on_connect: Callable[[ServerConnection], Awaitable[None]] | None = None
+    reject: HTTPStatus | None = None
 
     @property
     def url(self) -> str:
@@ -43,32 +44,36 @@ class Hub:
 
 @pytest.fixture(scope="module")
 async def module_hub() -> AsyncIterator[Hub]:
+    found: list[Hub] = []
+
     async def handle(connection: ServerConnection) -> None:
+        hub = found[0]
         assert connection.request is not None
         hub.requests.append(connection.request)
         hub.connections.append(connection)
         if hub.on_connect is not None:
-            await hub.on_connect(connection)  # type: ignore[misc]
+            await hub.on_connect(connection)
             return
         async for message in connection:
             await connection.send(message)
 
     def check(connection: ServerConnection, request: Request) -> Response | None:
-        return connection.respond(hub.reject, "no") if hub.reject else None  # type: ignore[arg-type]
+        status = found[0].reject
+        return connection.respond(status, "no") if status else None
 
     def choose(_connection: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:
         return offered[0] if offered else None
 
     async with serve(handle, "127.0.0.1", 0, process_request=check, ping_interval=None, select_subprotocol=choose) as server:
-        hub = Hub(server)
-        yield hub
+        found.append(Hub(server))
+        yield found[0]
 
 
 @pytest.fixture
 def hub(module_hub: Hub) -> Hub:
     module_hub.requests.clear()
     module_hub.connections.clear()
-    module_hub.on_connect, module_hub.reject = None, 0
+    module_hub.on_connect, module_hub.reject = None, None
     return module_hub
 
 
@@ -240,7 +245,7 @@ async def test_a_slow_reader_makes_the_service_wait(gateway: Running, hub: Hub) 
 
 
 async def test_a_rejected_handshake_is_answered_in_the_usual_shape(gateway: Running, hub: Hub) -> None:
-    hub.reject = 403
+    hub.reject = HTTPStatus.FORBIDDEN
     with pytest.raises(InvalidStatus) as caught:
         await socket(gateway)
 
