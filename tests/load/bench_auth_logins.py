@@ -16,12 +16,14 @@ from collections.abc import AsyncIterator
 
 import httpx
 import psycopg
+import redis
 from psycopg import sql
 
 from deploy.local.databases import connect, url_for
 from deploy.local.servers import Instance
 from services.auth.passwords import HASHER
 from shared import migrations
+from shared.revocations import SET
 from tests.harness import INTERNAL_TOKEN, PRIVATE_KEY
 
 DATABASE = "edustream_bench_auth"
@@ -46,6 +48,8 @@ async def auth(instance: Instance) -> AsyncIterator[httpx.AsyncClient]:
     migrations.upgrade("auth", url)
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(PEOPLE, (HASHER.hash(PASSWORD),))
+    with redis.Redis.from_url(urls.redis) as store:
+        store.delete(SET)  # of accounts of an earlier run, which had the same ids
     environment = {
         "EDUSTREAM_ENV": "local",
         "EDUSTREAM_INTERNAL_TOKEN": INTERNAL_TOKEN,

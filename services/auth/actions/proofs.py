@@ -40,7 +40,8 @@ async def weigh(database: Database, hashing: Passwords, who: str | int, password
 
 
 async def take_turn(tx: Tx, proof: Proof) -> None:
-    """Wait for others who are proving to be the same person. Comes before any lock on accounts: else two could block each other."""
+    """Wait for others who are proving to be the same person. To be done before accounts are locked, or two could wait for each
+    other."""
     await tx.run(queries.ONE_AT_A_TIME, subject=proof.subject)
 
 
