@@ -1,4 +1,4 @@
-"""`/admin`, the administrators' page, and `/asyncapi`, the reader of the events: static files; what they show they ask the API for."""
+"""`/admin`, the administrators' page, and `/asyncapi`, the reader of events: static files that ask the API for what they show."""
 
 from pathlib import Path
 
@@ -9,8 +9,8 @@ FOLDER = Path(__file__).parent / "admin"
 PAGES = {"/admin": "index.html", "/asyncapi": "events.html"}
 TYPES = {".html": b"text/html; charset=utf-8", ".js": b"text/javascript; charset=utf-8", ".css": b"text/css; charset=utf-8"}
 POLICY = (
-    b"content-security-policy: default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
-    b"base-uri 'none'; frame-ancestors 'none'; form-action 'self'\r\n"
+    b"content-security-policy: default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    b"img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'; form-action 'self'\r\n"
 )
 
 

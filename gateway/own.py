@@ -24,7 +24,9 @@ class MethodNotAllowed(Refusal):
 
 
 class Own:
-    """Health, metrics, documentation and the administrators' page. Metrics are for our own network: to others, and through a proxy, they do not exist."""
+    """Health, metrics, documentation and the administrators' page.
+
+    Metrics are for our own network: to others, and through a proxy, they do not exist."""
 
     def __init__(self, health: Health, docs: Docs) -> None:
         self._health, self._docs, self._console = health, docs, Console()
