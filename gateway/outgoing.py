@@ -19,7 +19,10 @@ KINDS = dict.fromkeys(DROPPED, DROP) | {
 SAFETY = b"x-content-type-options: nosniff\r\nreferrer-policy: no-referrer\r\nx-frame-options: DENY\r\n"
 STRICT = b"strict-transport-security: max-age=31536000; includeSubDomains\r\n"
 NOTHING_LOADED = b"content-security-policy: default-src 'none'; frame-ancestors 'none'\r\n"
-EXPOSED = b"x-request-id, x-total-count, ratelimit-limit, ratelimit-remaining, ratelimit-reset, retry-after, location, etag, content-disposition"
+EXPOSED = (
+    b"x-request-id, x-total-count, ratelimit-limit, ratelimit-remaining, ratelimit-reset, retry-after, location, etag, "
+    b"content-disposition"
+)
 PREFLIGHT = (
     b"access-control-allow-methods: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\naccess-control-allow-headers: authorization, "
     b"content-type, idempotency-key, if-match, if-none-match, x-request-id, traceparent\r\naccess-control-max-age: 600\r\n"
