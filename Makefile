@@ -1,6 +1,6 @@
 # EduStream. `make` alone lists what there is; deploy/local does the work.
 .DEFAULT_GOAL := help
-.PHONY: help run stop status env test test-fast lint format types contracts migrations migrate migration asyncapi service secrets \
+.PHONY: help run stop status env test test-fast lint format types contracts migrations migrate migration resync rebuild samples bench bench-gateway test-faults asyncapi service secrets \
         lock clean distclean packages dev-packages
 
 PY := .venv/bin/python
@@ -53,6 +53,24 @@ migrate: packages ## bring the databases of `make run` up to date
 
 migration: dev-packages ## write a migration: SERVICE=bookings MESSAGE="what it does"
 	@$(PY) -m deploy.local revise "$(SERVICE)" "$(MESSAGE)"
+
+resync: packages ## let a service say the state of everything again, for replicas in doubt: SERVICE=profiles
+	@$(PY) -m deploy.local call "$(SERVICE)" resync
+
+rebuild: packages ## make the read models anew from the stream and the owners: SERVICE=reporting
+	@$(PY) -m deploy.local call "$(SERVICE)" rebuild
+
+samples: dev-packages ## write golden samples of events that have none
+	@$(PY) -m tests.contracts.golden
+
+bench: dev-packages ## one bench of tests/load: NAME=events|gateway|hub|bookings|auth_logins|profiles_search|messaging_threads
+	@$(PY) -m tests.load.bench_$(NAME) $(ARGS)
+
+bench-gateway: dev-packages ## the gateway beside HAProxy, nginx and a naive proxy (needs them, and wrk)
+	@$(PY) -m tests.load.bench_gateway $(ARGS)
+
+test-faults: dev-packages ## kill -9 of every process in turn, under the launcher
+	@$(PY) -m pytest tests/faults -n0 $(ARGS)
 
 asyncapi: packages ## write docs/asyncapi.json from the events
 	@$(PY) -m shared.cli asyncapi

@@ -5,6 +5,7 @@ import asyncio
 import ctypes
 import shutil
 import signal
+import subprocess
 import sys
 
 from deploy.local import development
@@ -13,7 +14,7 @@ from deploy.local.errors import LaunchError
 from deploy.local.logs import Terminal
 from deploy.local.migrations import migrate
 from deploy.local.place import only_one, stop_running
-from deploy.local.processes import SERVICES
+from deploy.local.processes import GATEWAY, SERVICES, environment
 from deploy.local.runner import NAME_WIDTH, run
 from deploy.local.servers import Instance
 
@@ -27,6 +28,7 @@ COMMANDS = {
     "status": "what runs",
     "env": "start the backing servers and print their URLs for a shell",
     "migrate": "bring the databases up to date",
+    "call": "one command of a service, on the data of `run`: resync, rebuild, rotate-key, …",
     "revise": "write a migration from what the tables of a service declare",
 }
 
@@ -55,6 +57,9 @@ def _parse() -> argparse.Namespace:
         command = commands.add_parser(name, help=meaning)
         if name == "run":
             command.add_argument("--stop-with-parent", action="store_true", help="end when the calling process does")
+        if name == "call":
+            command.add_argument("service", choices=SERVICES)
+            command.add_argument("word")
         if name == "revise":
             command.add_argument("service")
             command.add_argument("message")
@@ -74,6 +79,8 @@ def _execute(arguments: argparse.Namespace, instance: Instance) -> int:
             _status(instance)
         case "migrate":
             _migrate(instance)
+        case "call":
+            return _call(instance, arguments.service, arguments.word)
         case "revise":
             _revise(arguments.service, arguments.message)
         case "down" | "clean":
@@ -96,6 +103,15 @@ def _migrate(instance: Instance) -> None:
     with instance.session(keep=any(map(instance.is_up, instance.embedded()))):
         deployment = development.deployment(instance, development.prepare_databases(instance), gateway=1)
         asyncio.run(migrate(deployment, Terminal(NAME_WIDTH).tell))
+
+
+def _call(instance: Instance, service: str, word: str) -> int:
+    """`python -m services.<service> <word>`, told what the service itself is told. The suite must run."""
+    if GATEWAY not in instance.services():
+        raise LaunchError("EduStream does not run: start it with `make run`, in another terminal.")
+    deployment = development.deployment(instance, development.prepare_databases(instance), running=True)
+    command = [sys.executable, "-m", f"services.{service}", word]
+    return subprocess.run(command, env=environment(deployment, service), cwd=deployment.directory, check=False).returncode
 
 
 def _revise(service: str, message: str) -> None:

@@ -12,7 +12,7 @@ from deploy.local.secrets import Secrets, load_or_create
 from deploy.local.servers import Instance
 from deploy.local.servers.server import Server
 from deploy.local.settings import GATEWAY_PORT, Settings
-from deploy.local.suite import choose_ports
+from deploy.local.suite import choose_ports, ports_in_use
 
 ADMIN = {"EDUSTREAM_ADMIN_EMAIL": "admin@example.com", "EDUSTREAM_ADMIN_PASSWORD": "admin12345"}
 
@@ -35,13 +35,16 @@ def gateway_port(settings: Settings) -> int:
     return int(given)
 
 
-def deployment(instance: Instance, databases: Mapping[str, DatabaseUrls], gateway: int) -> Deployment:
+def deployment(
+    instance: Instance, databases: Mapping[str, DatabaseUrls], gateway: int = 0, *, running: bool = False
+) -> Deployment:
     """What the processes are told; asks for the servers' URLs, so they must be settled."""
+    remembered = instance.directory / "ports.json"
     settings, secrets, urls = instance.settings, load_secrets(instance), instance.urls()
     return Deployment(
         directory=instance.directory,
         data=settings.data,
-        ports=choose_ports(instance.directory / "ports.json", gateway),
+        ports=ports_in_use(remembered) if running else choose_ports(remembered, gateway),
         databases=databases,
         redis_url=urls.redis,
         amqp_url=urls.amqp,

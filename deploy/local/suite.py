@@ -105,6 +105,11 @@ class Suite:
         await self.stop()
 
 
+def ports_in_use(remembered: Path) -> dict[str, int]:
+    """The ports of the suite that runs."""
+    return dict(json.loads(remembered.read_text()))
+
+
 def choose_ports(remembered: Path, gateway: int = 0) -> dict[str, int]:
     """A free port for each service, the same as last time where possible; the gateway's too unless it is given."""
     try:
