@@ -13,7 +13,10 @@ from shared.errors import Unavailable
 
 T = TypeVar("T")
 POOL_WAIT = 3.0  # seconds a request waits for a connection before it is told to come back
+# random_page_cost: with its default, made for disks, the plan kept for a prepared "newest first" list reads all rows of an owner
+# and sorts them, instead of the first few in the order of the index: ten times slower for whoever has many.
 SESSION = "-c lock_timeout=3s -c statement_timeout=10s -c idle_in_transaction_session_timeout=15s -c timezone=UTC"
+SESSION += " -c random_page_cost=1.1"
 
 # A server that vanished without a word is noticed in seconds, not in the quarter of an hour that TCP takes by itself.
 LIFELINE: dict[str, Any] = {

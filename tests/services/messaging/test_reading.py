@@ -1,8 +1,11 @@
 """Threads, conversations and unread counts."""
 
+import psycopg
 import pytest
 
+from services.messaging import queries
 from tests.harness import Harness
+from tests.servers import Databases
 from tests.services.messaging.conversation import threads, write
 from tests.services.messaging.people import ANNA, BOB, EVE, changed, introduce, purged
 
@@ -105,3 +108,30 @@ async def test_everything_needs_a_token(service: Harness) -> None:
 
     assert [a.status_code for a in answers] == [401] * 4
     assert {a.headers["www-authenticate"] for a in answers} == {"Bearer"}
+
+
+async def test_the_thread_list_is_read_in_the_order_of_its_index_however_many_there_are(
+    service: Harness, databases: Databases
+) -> None:
+    """Checked on the plan that is kept for everybody: one that sorts all threads of a person is slow for whoever has many."""
+    statement = queries.THREADS.replace("%(owner_id)s", "$1").replace("%(limit)s", "$2").replace("%(offset)s", "$3")
+    people = "INSERT INTO people SELECT id, 1, 'x', '', '', true FROM generate_series(1000, 4000) AS id ON CONFLICT DO NOTHING"
+    sides = """
+    INSERT INTO threads SELECT owner, 4000, 1, 0, now() FROM generate_series(1000, 3999) AS owner
+    UNION ALL SELECT 4000, other, 1, 0, now() FROM generate_series(1000, 3999) AS other
+    """
+    async with service.database.transaction() as tx:
+        await tx.connection.execute(people)
+        await tx.connection.execute(sides)
+    with psycopg.connect(databases.owners["messaging"], autocommit=True) as owner:
+        owner.execute("ANALYZE threads")
+    async with service.database.transaction() as tx:
+        await tx.run("SET LOCAL plan_cache_mode = force_generic_plan")
+        await tx.run("SET LOCAL random_page_cost = 4")
+        await tx.connection.execute(f"PREPARE list (bigint, bigint, bigint) AS {statement}".encode())
+        plan = "\n".join(r["QUERY PLAN"] for r in await tx.rows("EXPLAIN EXECUTE list (1, 50, 0)"))
+        await tx.connection.execute("DEALLOCATE list")
+
+    page = plan[plan.index("Limit") :]
+    assert "Index Scan using threads_newest" in page
+    assert "Sort" not in page
