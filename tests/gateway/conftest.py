@@ -135,7 +135,7 @@ async def start_gateway(
     started: list[Running] = []
 
     async def start(**environment: str) -> Running:
-        port = ports.choose()
+        port = int(environment.get("EDUSTREAM_PORT") or ports.choose())
         log = tmp_path_factory.mktemp("gateway") / "log"
         usual = {f"{name.upper()}_URL": service.url for name, service in session_services.items()}
         usual |= {

@@ -34,7 +34,7 @@ local n = 0
 request = function()
   n = n + 1
   local headers = {}
-  if n %% 2 == 0 then headers["Authorization"] = bearers[(n / 2) %% #bearers + 1]
+  if n %% 2 == 0 then headers["Authorization"] = bearers[math.floor(n / 10) %% #bearers + 1]
   else headers["X-Forwarded-For"] = string.format("10.%%d.%%d.%%d", n / 65536 %% 4, n / 256 %% 256, n %% 256) end
   return wrk.format("GET", "/api/tutors", headers)
 end
@@ -126,7 +126,7 @@ def show_latency(gateway: Contender, upstream: Contender, most: float, rounds: i
 
 
 def show_memory(gateway: Contender, folder: Path) -> None:
-    """Half of the requests bear one of 10^5 tokens, half come from one of 10^5 addresses and more."""
+    """Half of the requests bear one of 10^5 tokens, five times each; half come from one of 10^5 addresses and more."""
     print("signing 100,000 tokens")
     bearers = folder / "tokens"
     bearers.write_text("\n".join(token(user, minutes=600) for user in range(1, 100_001)))
