@@ -26,6 +26,7 @@ START = b"""window.onload = () => {
   });
 };
 """
+REDOC_LOGO = b"https://cdn.redoc.ly/redoc/logo-mini.svg"  # the one thing that ReDoc would fetch from elsewhere
 PAGE = """<!doctype html>
 <html lang="en">
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>EduStream API</title>
@@ -136,4 +137,5 @@ def _assets() -> dict[str, bytes]:
     """Swagger UI and ReDoc as the package `fastapi-offline` carries them; the package itself is found, not imported."""
     spec: Any = find_spec("fastapi_offline")
     folder = Path(spec.submodule_search_locations[0]) / "static"
-    return {file.name: file.read_bytes() for file in folder.iterdir() if file.suffix in TYPES}
+    files = {file.name: file.read_bytes() for file in folder.iterdir() if file.suffix in TYPES}
+    return {name: body.replace(REDOC_LOGO, b"/docs/favicon.png") for name, body in files.items()}
