@@ -9,7 +9,7 @@ from testcontainers.core.container import DockerContainer
 from testcontainers.core.wait_strategies import LogMessageWaitStrategy
 
 POSTGRES = os.environ.get("EDUSTREAM_TEST_POSTGRES_IMAGE", "postgres:18")
-REDIS = os.environ.get("EDUSTREAM_TEST_REDIS_IMAGE", "redis:8")
+REDIS = os.environ.get("EDUSTREAM_TEST_REDIS_IMAGE", "redis:7")
 RABBITMQ = os.environ.get("EDUSTREAM_TEST_RABBITMQ_IMAGE", "rabbitmq:4")
 USER, PASSWORD = "edustream", "edustream-test"
 
