@@ -123,6 +123,11 @@ def databases(servers: Servers, admin: psycopg.Connection, slot: int) -> Iterato
 def clean_databases(databases: Databases, servers: Servers) -> Iterator[Databases]:
     """The databases; without rows after the test, but for migrations' versions and tables named in `tables.SEEDED`."""
     yield databases
+    empty(databases, servers)
+
+
+def empty(databases: Databases, servers: Servers) -> None:
+    """Forget every row, but those that `clean_databases` keeps."""
     for service, url in databases.items():
         _delete_rows(provisioning.url_for(servers.postgres, urlsplit(url).path.strip("/")), service)
 

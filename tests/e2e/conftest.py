@@ -7,6 +7,7 @@ from email.policy import default as policy
 from typing import Any
 
 import pytest
+import redis.asyncio as redis
 from aiosmtpd.controller import Controller
 
 from deploy.local import ports
@@ -15,7 +16,7 @@ from deploy.local.suite import Suite
 from shared.service import find, run_command
 from tests.e2e.people import Person, close_clients, signs_in
 from tests.harness import settings_of
-from tests.servers import Databases
+from tests.servers import Databases, Servers, empty
 from tests.waiting import eventually
 
 ADMIN, ADMIN_PASSWORD = "admin@example.com", "admin12345"
@@ -60,11 +61,17 @@ def mailbox() -> Iterator[Mailbox]:
     controller.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def suite(
-    databases: Databases, redis_url: str, amqp_url: str, mailbox: Mailbox, tmp_path_factory: pytest.TempPathFactory
+    servers: Servers,
+    databases: Databases,
+    redis_url: str,
+    amqp_url: str,
+    mailbox: Mailbox,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[Suite]:
-    """All services and the gateway as processes, without rate limits."""
+    """All services and the gateway as processes, without rate limits. They end with this package and leave nothing in the
+    databases and the revocations that they share with the tests of single services."""
     for name in SERVICES:
         await prepared(name, databases[name])
     unlimited = {f"EDUSTREAM_RATE_LIMIT_{name}": "off" for name in ("REGISTER", "LOGIN", "DEFAULT")}
@@ -72,6 +79,9 @@ async def suite(
     async with Suite.on(directory, databases, redis_url, amqp_url, SMTP_URL=mailbox.url, **unlimited) as running:
         yield running
         await close_clients()
+    empty(databases, servers)
+    async with redis.from_url(redis_url) as client:
+        await client.flushdb()
 
 
 async def prepared(name: str, database_url: str) -> None:
@@ -83,11 +93,11 @@ async def prepared(name: str, database_url: str) -> None:
         await run_command(service.prepare, settings)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def gateway(suite: Suite) -> str:
     return suite.gateway_url
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def administrator(gateway: str) -> Person:
     return await signs_in(gateway, ADMIN, ADMIN_PASSWORD)
