@@ -9,7 +9,7 @@ from itertools import chain
 import httpx
 import pytest
 import redis
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.limits import Limiter
@@ -33,6 +33,7 @@ def test_what_is_no_rate_is_refused(text: str) -> None:
         Rate.parse(text)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 5), st.lists(st.integers(0, 40), min_size=1, max_size=60))
 def test_no_window_ever_holds_more_than_the_limit_and_no_room_is_wasted(limit: int, waits: list[int]) -> None:
     now, rate = 0.0, Rate(limit, 60)

@@ -9,7 +9,7 @@ from http import HTTPStatus
 
 import httpx
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import Server, ServerConnection, serve
@@ -302,6 +302,7 @@ async def test_a_gateway_told_to_stop_says_so_to_its_sockets(start_gateway: Star
 FRAMES = st.tuples(st.sampled_from([Opcode.TEXT, Opcode.BINARY, Opcode.PING, Opcode.CONT]), st.integers(0, 7_000))
 
 
+@settings(deadline=None)
 @given(st.lists(FRAMES, max_size=5), st.integers(1, 5_000), st.booleans())
 def test_frames_are_followed_however_they_are_cut(frames: list[tuple[Opcode, int]], cut: int, mask: bool) -> None:
     wire = b"".join(
