@@ -25,8 +25,9 @@ status: packages ## what runs
 env: packages ## start the backing servers only, and print their URLs: eval "$(make -s env)"
 	@$(PY) -m deploy.local env
 
-test: dev-packages ## every test, on its own servers (WORKERS=2, ARGS="-k booking")
-	@$(PY) -m pytest -n $(WORKERS) --maxprocesses 8 $(ARGS)
+test: dev-packages ## every test, on its own servers (WORKERS=2, ARGS="-k booking"); what fails is tried once more, alone
+	@$(PY) -m pytest -n $(WORKERS) --maxprocesses 8 $(ARGS) || \
+		{ echo "── once more, alone: the tests that failed beside others"; $(PY) -m pytest -n0 --last-failed --last-failed-no-failures none; }
 
 test-fast: dev-packages ## the tests that need no servers (ARGS=)
 	@EDUSTREAM_TEST_SERVERS=none $(PY) -m pytest $(ARGS)

@@ -5,6 +5,7 @@ from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default as policy
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import redis.asyncio as redis
@@ -12,6 +13,7 @@ from aiosmtpd.controller import Controller
 
 from deploy.local import ports
 from deploy.local.processes import SERVICES
+from deploy.local.servers import Instance
 from deploy.local.suite import Suite
 from shared.service import find, run_command
 from tests.e2e.people import Person, close_clients, signs_in
@@ -62,11 +64,20 @@ def mailbox() -> Iterator[Mailbox]:
 
 
 @pytest.fixture(scope="package")
+def own_amqp_url(servers: Servers, slot: int, amqp_url: str) -> str:
+    """A vhost apart, where one can be made: other tests read the stream of theirs from its start."""
+    if servers.broker != "embedded":
+        return amqp_url
+    Instance("test").rabbitmq.empty_vhost(f"e2e-{slot}")
+    return urlsplit(amqp_url)._replace(path=f"/e2e-{slot}").geturl()
+
+
+@pytest.fixture(scope="package")
 async def suite(
     servers: Servers,
     databases: Databases,
     redis_url: str,
-    amqp_url: str,
+    own_amqp_url: str,
     mailbox: Mailbox,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[Suite]:
@@ -76,7 +87,7 @@ async def suite(
         await prepared(name, databases[name])
     unlimited = {f"EDUSTREAM_RATE_LIMIT_{name}": "off" for name in ("REGISTER", "LOGIN", "DEFAULT")}
     directory = tmp_path_factory.mktemp("suite")
-    async with Suite.on(directory, databases, redis_url, amqp_url, SMTP_URL=mailbox.url, **unlimited) as running:
+    async with Suite.on(directory, databases, redis_url, own_amqp_url, SMTP_URL=mailbox.url, **unlimited) as running:
         yield running
         await close_clients()
     empty(databases, servers)

@@ -71,6 +71,7 @@ async def test_a_queue_declared_by_the_migration_keeps_what_is_said_before_the_f
     service = find("messaging")
     settings = settings_of(service, database_url="postgresql://unused", amqp_url=amqp_url, redis_url="redis://unused")
     await declare_queue(service, settings)
+    await (await channel.get_queue("edustream.messaging")).purge()
     exchange = await channel.get_exchange(broker.EVENTS)
     await exchange.publish(aio_pika.Message(b"early"), "auth.user.registered.v1")
 
