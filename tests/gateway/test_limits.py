@@ -4,6 +4,7 @@ import asyncio
 import signal
 import time
 from collections import Counter
+from collections.abc import AsyncIterator
 from itertools import chain
 
 import httpx
@@ -122,9 +123,10 @@ async def test_a_thousand_racing_requests_through_two_gateways_make_a_hundred(
 
 
 @pytest.fixture(scope="module")
-async def limited(start_gateway: StartGateway) -> "httpx.AsyncClient":
+async def limited(start_gateway: StartGateway) -> AsyncIterator[httpx.AsyncClient]:
     gateway = await start_gateway(EDUSTREAM_RATE_LIMIT_DEFAULT="3/minute", TRUSTED_PROXIES="127.0.0.1")
-    return httpx.AsyncClient(base_url=gateway.url)
+    async with httpx.AsyncClient(base_url=gateway.url) as client:
+        yield client
 
 
 async def statuses(client: httpx.AsyncClient, count: int, method: str, path: str, **headers: str) -> list[int]:
