@@ -5,7 +5,6 @@ from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default as policy
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 import redis.asyncio as redis
@@ -13,9 +12,8 @@ from aiosmtpd.controller import Controller
 
 from deploy.local import ports
 from deploy.local.processes import SERVICES
-from deploy.local.servers import Instance
 from deploy.local.suite import Suite
-from shared.service import declare_queue, find, run_command
+from shared.service import find, run_command
 from tests.e2e.people import Person, close_clients, signs_in
 from tests.harness import settings_of
 from tests.servers import Databases, Servers, empty
@@ -64,30 +62,21 @@ def mailbox() -> Iterator[Mailbox]:
 
 
 @pytest.fixture(scope="package")
-def own_amqp_url(servers: Servers, slot: int, amqp_url: str) -> str:
-    """A vhost apart, where one can be made: other tests read the stream of theirs from its start."""
-    if servers.broker != "embedded":
-        return amqp_url
-    Instance("test").rabbitmq.empty_vhost(f"e2e-{slot}")
-    return urlsplit(amqp_url)._replace(path=f"/e2e-{slot}").geturl()
-
-
-@pytest.fixture(scope="package")
 async def suite(
     servers: Servers,
     databases: Databases,
     redis_url: str,
-    own_amqp_url: str,
+    amqp_url: str,
     mailbox: Mailbox,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[Suite]:
     """All services and the gateway as processes, without rate limits. They end with this package and leave nothing in the
     databases and the revocations that they share with the tests of single services."""
     for name in SERVICES:
-        await prepared(name, databases[name], own_amqp_url)
+        await prepared(name, databases[name])
     unlimited = {f"EDUSTREAM_RATE_LIMIT_{name}": "off" for name in ("REGISTER", "LOGIN", "DEFAULT")}
     directory = tmp_path_factory.mktemp("suite")
-    async with Suite.on(directory, databases, redis_url, own_amqp_url, SMTP_URL=mailbox.url, **unlimited) as running:
+    async with Suite.on(directory, databases, redis_url, amqp_url, SMTP_URL=mailbox.url, **unlimited) as running:
         yield running
         await close_clients()
     empty(databases, servers)
@@ -95,12 +84,11 @@ async def suite(
         await client.flushdb()
 
 
-async def prepared(name: str, database_url: str, amqp_url: str) -> None:
-    """What a service does after its migrations: its queue, so that nothing said before it starts is lost; seeds, an administrator."""
+async def prepared(name: str, database_url: str) -> None:
+    """What a service does after its migrations: seeds, the first administrator."""
     service = find(name)
-    values = {"database_url": database_url, "redis_url": "redis://unused", "amqp_url": amqp_url}
+    values = {"database_url": database_url, "redis_url": "redis://unused", "amqp_url": "amqp://unused"}
     settings = settings_of(service, admin_email=ADMIN, admin_password=ADMIN_PASSWORD, **values)
-    await declare_queue(service, settings)
     if service.prepare:
         await run_command(service.prepare, settings)
 
