@@ -1,5 +1,7 @@
 """What the profiles service's worker does from time to time, and the commands of its command line."""
 
+from typing import LiteralString
+
 from services.profiles import photos
 from services.profiles.actions import subjects, tutors
 from services.profiles.queries import search
@@ -16,21 +18,23 @@ BATCH = 200
 
 async def fold_counts(runtime: Runtime) -> None:
     """Add what triggers noted to the counts, until nothing is left."""
-    while await _fold(runtime.database):
-        pass
+    for statement in (search.FOLD, search.FOLD_WORDS):
+        while await _fold(runtime.database, statement):
+            pass
 
 
-async def _fold(database: Database) -> int:
+async def _fold(database: Database, statement: LiteralString) -> int:
     async with database.transaction() as tx:
         if not await tx.value(search.ALONE):
             return 0
-        return await tx.run(search.FOLD)
+        return await tx.run(statement)
 
 
 async def drop_empty_counts(runtime: Runtime) -> None:
-    """Forget counts of what no tutor is any more. They are right as they are, only in the way."""
+    """Forget counts of what no tutor is any more, and words that nobody wrote: they may be the name of someone who left."""
     async with runtime.database.transaction() as tx:
         await tx.run(search.DROP_EMPTY)
+        await tx.run(search.FORGET_WORDS)
 
 
 async def refresh_stale(runtime: Runtime) -> None:

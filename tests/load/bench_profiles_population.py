@@ -87,7 +87,7 @@ FILL: list[LiteralString] = [
       SELECT tutor_id, array_agg(subject_id) AS ids, string_agg(name::text, ' ') AS names
       FROM tutor_subjects JOIN subjects ON id = subject_id GROUP BY tutor_id) AS taught ON tutor_id = t.id
     """,
-    "INSERT INTO vocabulary SELECT DISTINCT unnest(tsvector_to_array(words)) FROM documents ON CONFLICT DO NOTHING",
+    "INSERT INTO vocabulary SELECT word, count(*) FROM documents, unnest(tsvector_to_array(words)) AS word GROUP BY word",
 ]
 
 

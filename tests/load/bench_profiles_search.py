@@ -155,7 +155,7 @@ async def timed(client: httpx.AsyncClient, query: Query) -> float:
 async def explain(url: str) -> None:
     """Print how pages and totals are found; a sequential scan of what grows ends the bench."""
     async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
-        for name in PLANNED:
+        for name in (name for name in PLANNED if name in QUERIES):
             query = QUERIES[name](random.Random(7))
             values, statements = await _statements(Tx(connection), query)
             for kind, statement in statements.items():
@@ -176,11 +176,10 @@ async def _statements(tx: Tx, query: Query) -> tuple[Query, dict[str, str]]:
         values |= cells(values, query.get("languages", ""))
         return values, {"page": search.PAGES[sort], "total": search.TOTAL_BY_COUNTS}
     terms = terms_of(query["search"])
-    values["words"] = query_of(terms, await variants(tx, terms))
-    return values, {
-        "page": search.PAGES_BY_WORDS[sort],
-        "total": search.TOTAL_BY_WORDS_ALONE if len(query) == 1 else search.TOTAL_BY_WORDS,
-    }
+    spelled = await variants(tx, terms)
+    values |= {"words": query_of(terms, spelled), "spellings": [*terms, *spelled.get(terms[0], [])], "prefix": terms[0]}
+    totals = [search.TOTAL_BY_WORDS, search.TOTAL_BY_TERM, search.TOTAL_BY_WORDS_ALONE]
+    return values, {"page": search.PAGES_BY_WORDS[sort], "total": totals[0 if len(query) > 1 else min(len(terms), 2)]}
 
 
 def show(results: dict[int, dict[str, list[float]]]) -> None:
@@ -198,7 +197,11 @@ def show(results: dict[int, dict[str, list[float]]]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
-    sizes = parser.parse_args().sizes
+    parser.add_argument("--only", default="", help="those of the queries whose names hold this")
+    arguments = parser.parse_args()
+    sizes = arguments.sizes
+    for name in [name for name in QUERIES if arguments.only not in name]:
+        del QUERIES[name]
     logs.configure("profiles", "WARNING")
     urls = {}
     with ExitStack() as stack:

@@ -23,8 +23,8 @@ async def enter(tx: Tx, profile: Profile) -> None:
     }
     await tx.run(search.ENTER, **sought, average_rating=profile.average_rating, total_reviews=profile.total_reviews)
     words = words_of(profile.name, profile.title, profile.headline, profile.bio, *(s["name"] for s in profile.subjects))
-    if await tx.run(search.ENTER_WORDS, **sought, words=words):
-        await tx.run(search.LEARN_WORDS, words=words)
+    await tx.run(search.LEARN_WORDS, words=words)
+    await tx.run(search.ENTER_WORDS, **sought, words=words)
 
 
 async def rate(tx: Tx, event: RatingChanged) -> None:

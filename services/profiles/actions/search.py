@@ -10,7 +10,7 @@ from psycopg.rows import class_row, scalar_row
 from services.profiles.queries import search
 from services.profiles.queries.search import Variant
 from services.profiles.queries.tutors import Profile
-from services.profiles.rules.words import is_literal, query_of, terms_of
+from services.profiles.rules.words import is_literal, prefix_of, query_of, terms_of
 from services.profiles.tables.search import ANY_SUBJECT
 from shared.db import Tx
 from shared.paging import Page
@@ -41,26 +41,32 @@ async def find(tx: Tx, criteria: Criteria, page: Page, viewer: int | None = None
         "experience_years": criteria.experience_years,
         "languages": list(criteria.languages) or None,
     }
+    spelled: dict[str, list[str]] = {}
     pages = search.PAGES
     if criteria.search is not None:
         terms = terms_of(criteria.search)
         if not terms:
             return [], 0
-        filters["words"] = query_of(terms, await variants(tx, terms))
+        spelled = {term: [] for term in terms} | await variants(tx, terms)
+        filters["words"] = query_of(terms, spelled)
         pages = search.PAGES_BY_WORDS
     asked = filters | {"viewer": viewer, "limit": page.size, "offset": page.offset}
     found: list[Profile] = await _planned(tx, class_row(Profile), pages[criteria.sort], asked)
     if 0 < len(found) < page.size or (not found and page.offset == 0):  # the last page counts itself
         return found, page.offset + len(found)
-    return found, await _total(tx, filters)
+    return found, await _total(tx, filters, spelled)
 
 
-async def _total(tx: Tx, filters: dict[str, Any]) -> int:
+async def _total(tx: Tx, filters: dict[str, Any], spelled: dict[str, list[str]]) -> int:
     """From the counts where they can tell, else by counting what matches."""
     languages = filters["languages"] or [""]
-    if "words" in filters:
-        others = filters | {"words": None, "subject_id": filters["subject_id"] or None}
-        statement = search.TOTAL_BY_WORDS if any(others.values()) else search.TOTAL_BY_WORDS_ALONE
+    if spelled and any(value for name, value in filters.items() if name != "words"):
+        statement = search.TOTAL_BY_WORDS
+    elif len(spelled) > 1:
+        statement = search.TOTAL_BY_WORDS_ALONE
+    elif spelled:
+        [(term, others)] = spelled.items()
+        statement, filters = search.TOTAL_BY_TERM, {"spellings": [term, *others], "prefix": prefix_of(term)}
     elif len(languages) == 1:
         statement, filters = search.TOTAL_BY_COUNTS, cells(filters, languages[0])
     else:

@@ -14,7 +14,7 @@ EXTENSIONS = ("citext", "pg_trgm", "btree_gist", "btree_gin")
 # Whoever changes the catalogue, in whatever statement, leaves the difference behind: one row for each cell touched. Each row of the
 # catalogue counts in the cell of its own language, rate and experience, and in those of any ('', 0, -1) in their place. An update
 # that moves no tutor from one cell to another (a new rating, say) leaves none.
-NOTE = """
+NOTE_CATALOGUE = """
 CREATE FUNCTION note_catalogue_{event}() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   INSERT INTO catalogue_changes (subject_id, language, hourly_rate, experience_years, tutors)
@@ -25,8 +25,17 @@ BEGIN
   RETURN NULL;
 END $$
 """
+NOTE_DOCUMENTS = """
+CREATE FUNCTION note_documents_{event}() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO word_changes (word, tutors)
+  SELECT word, sum(difference) FROM ({rows}) AS touched, unnest(tsvector_to_array(words)) AS word
+  GROUP BY 1 HAVING sum(difference) <> 0;
+  RETURN NULL;
+END $$
+"""
 WATCH = """
-CREATE TRIGGER note_{event} AFTER {event} ON catalogue REFERENCING {names} FOR EACH STATEMENT EXECUTE FUNCTION note_catalogue_{event}()
+CREATE TRIGGER note_{event} AFTER {event} ON {table} REFERENCING {names} FOR EACH STATEMENT EXECUTE FUNCTION note_{table}_{event}()
 """
 ADDED = "SELECT *, 1 AS difference FROM added"
 GONE = "SELECT *, -1 AS difference FROM gone"
@@ -134,10 +143,18 @@ def upgrade() -> None:
     sa.UniqueConstraint('name', name='subject_name_is_unique')
     )
     op.create_table('vocabulary',
-    sa.Column('word', sa.String(), nullable=False),
+    sa.Column('word', sa.String(collation='C'), nullable=False),
+    sa.Column('tutors', sa.Integer(), server_default=sa.text('0'), nullable=False),
     sa.PrimaryKeyConstraint('word')
     )
     op.create_index('vocabulary_similar', 'vocabulary', ['word'], unique=False, postgresql_using='gin', postgresql_ops={'word': 'gin_trgm_ops'})
+    op.create_table('word_changes',
+    sa.Column('id', sa.BigInteger(), sa.Identity(always=True), nullable=False),
+    sa.Column('word', sa.String(collation='C'), nullable=False),
+    sa.Column('tutors', sa.Integer(), nullable=False),
+    sa.PrimaryKeyConstraint('id')
+    )
+    op.create_index('word_changes_by_word', 'word_changes', ['word'], unique=False)
     op.create_table('student_profiles',
     sa.Column('id', sa.BigInteger(), sa.Identity(always=True), nullable=False),
     sa.Column('user_id', sa.BigInteger(), nullable=False),
@@ -228,7 +245,6 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('tutor_id')
     )
     op.create_index('documents_by_word', 'documents', ['words', 'subject_ids'], unique=False, postgresql_using='gin')
-    op.execute("ALTER TABLE documents ALTER words SET STORAGE EXTERNAL, SET (toast_tuple_target = 128)")
     op.create_table('favourites',
     sa.Column('user_id', sa.BigInteger(), autoincrement=False, nullable=False),
     sa.Column('tutor_id', sa.BigInteger(), autoincrement=False, nullable=False),
@@ -267,8 +283,10 @@ def upgrade() -> None:
     )
     op.create_index('windows_by_tutor', 'windows', ['tutor_id'], unique=False)
     for event, (names, rows) in WATCHED.items():
-        op.execute(NOTE.format(event=event, rows=rows))
-        op.execute(WATCH.format(event=event, names=names))
+        op.execute(NOTE_CATALOGUE.format(event=event, rows=rows))
+        op.execute(NOTE_DOCUMENTS.format(event=event, rows=rows))
+        op.execute(WATCH.format(event=event, table="catalogue", names=names))
+        op.execute(WATCH.format(event=event, table="documents", names=names))
 
 
 def downgrade() -> None:
@@ -295,6 +313,7 @@ def downgrade() -> None:
     op.drop_table('student_profiles')
     op.drop_index('vocabulary_similar', table_name='vocabulary', postgresql_using='gin', postgresql_ops={'word': 'gin_trgm_ops'})
     op.drop_table('vocabulary')
+    op.drop_table('word_changes')
     op.drop_table('subjects')
     op.drop_table('ratings')
     op.drop_table('presences')
@@ -311,4 +330,4 @@ def downgrade() -> None:
     op.drop_table('catalogue_changes')
     op.drop_table('accounts')
     for event in WATCHED:
-        op.execute(f"DROP FUNCTION note_catalogue_{event}")
+        op.execute(f"DROP FUNCTION note_catalogue_{event}, note_documents_{event}")

@@ -109,6 +109,25 @@ TOTAL_BY_WORDS = f"""
 SELECT count(*) FROM documents c WHERE words @@ %(words)s::tsquery AND subject_ids @> ARRAY[%(subject_id)s::bigint] AND {_FILTERS}
 """
 TOTAL_BY_WORDS_ALONE = "SELECT count(*) FROM documents WHERE words @@ %(words)s::tsquery"
+# How many hold any of the words that one term may mean: the number of the commonest is known, so only those who hold another
+# one and not that are counted. A common word costs no more than a rare one.
+TOTAL_BY_TERM = """
+WITH meant AS MATERIALIZED (
+  SELECT word, tutors + coalesce((SELECT sum(c.tutors) FROM word_changes c WHERE c.word = v.word), 0) AS tutors
+  FROM vocabulary v WHERE word = ANY(%(spellings)s::text[])
+  UNION
+  SELECT word, tutors + coalesce((SELECT sum(c.tutors) FROM word_changes c WHERE c.word = v.word), 0) AS tutors
+  FROM vocabulary v WHERE %(prefix)s::text IS NOT NULL AND word ^@ %(prefix)s::text
+), commonest AS (
+  SELECT word, tutors FROM meant WHERE tutors > 0 ORDER BY tutors DESC, word LIMIT 1
+), others AS (
+  SELECT string_agg(quote_literal(word), ' | ')::tsquery AS query FROM meant
+  WHERE tutors > 0 AND word <> (SELECT word FROM commonest)
+)
+SELECT coalesce((SELECT tutors FROM commonest), 0)::bigint + (
+  SELECT count(*) FROM documents
+  WHERE words @@ (SELECT query && !! quote_literal(commonest.word)::tsquery FROM others, commonest))
+"""
 _CELL = """
   subject_id = %(subject_id)s::bigint AND language = %(language)s
   AND experience_years BETWEEN %(least_years)s::int AND %(most_years)s::int
@@ -129,5 +148,16 @@ WITH taken AS (
 INSERT INTO catalogue_counts AS known (subject_id, language, hourly_rate, experience_years, tutors)
 SELECT subject_id, language, hourly_rate, experience_years, sum(tutors) FROM taken GROUP BY 1, 2, 3, 4
 ON CONFLICT (subject_id, language, hourly_rate, experience_years) DO UPDATE SET tutors = known.tutors + excluded.tutors
+"""
+FOLD_WORDS = """
+WITH taken AS (
+  DELETE FROM word_changes WHERE id IN (SELECT id FROM word_changes ORDER BY id LIMIT 20000) RETURNING word, tutors
+)
+INSERT INTO vocabulary AS known (word, tutors) SELECT word, sum(tutors) FROM taken GROUP BY word ORDER BY word
+ON CONFLICT (word) DO UPDATE SET tutors = known.tutors + excluded.tutors
+"""
+# Should somebody just be writing the word again, folding that change brings it back.
+FORGET_WORDS = """
+DELETE FROM vocabulary v WHERE tutors = 0 AND NOT EXISTS (SELECT FROM word_changes c WHERE c.word = v.word)
 """
 DROP_EMPTY = "DELETE FROM catalogue_counts WHERE tutors = 0"

@@ -29,11 +29,13 @@ def is_literal(term: str) -> bool:
 
 def query_of(terms: list[str], variants: Mapping[str, list[str]]) -> str:
     """A `tsquery`: every term, as the beginning of a word or as one of its variants. Words hold nothing that needs escaping."""
-    return " & ".join("(" + " | ".join([_prefix(term), *(f"'{v}'" for v in variants.get(term, []))]) + ")" for term in terms)
+    beginnings = {term: f"'{term}':*" if prefix_of(term) else f"'{term}'" for term in terms}
+    return " & ".join("(" + " | ".join([beginnings[term], *(f"'{v}'" for v in variants.get(term, []))]) + ")" for term in terms)
 
 
-def _prefix(term: str) -> str:
-    return f"'{term}':*" if len(term) > 1 else f"'{term}'"
+def prefix_of(term: str) -> str | None:
+    """What the words meant may begin with; a single letter is meant as it is."""
+    return term if len(term) > 1 else None
 
 
 def _split(text: str) -> list[str]:

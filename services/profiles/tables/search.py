@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, TSVECTOR
 from sqlmodel import Field
 
-from services.profiles.tables.columns import Table, big, identity, key, texts
+from services.profiles.tables.columns import Table, big, default, identity, key, texts
 
 ANY_SUBJECT = 0  # stands for "whatever the subject" in the catalogue
 
@@ -74,8 +74,7 @@ class CatalogueChanges(Table, table=True):
 
 
 class Documents(Table, table=True):
-    """The words of every tutor to be found, and what a total may filter by. Words are kept out of line (see the migration): what
-    matches is counted without reading them, on few pages."""
+    """The words of every tutor to be found, and what a total may filter by. Triggers keep `word_changes` in step."""
 
     __tablename__ = "documents"
     __table_args__ = (sa.Index("documents_by_word", "words", "subject_ids", postgresql_using="gin"),)
@@ -89,12 +88,25 @@ class Documents(Table, table=True):
 
 
 class Vocabulary(Table, table=True):
-    """Every word that a document ever held. A mistyped one is looked up here: words are few, however many tutors there are."""
+    """Every word that a document ever held, and how many hold it now. A mistyped one is looked up here: words are few, however
+    many tutors there are."""
 
     __tablename__ = "vocabulary"
     __table_args__ = (sa.Index("vocabulary_similar", "word", postgresql_using="gin", postgresql_ops={"word": "gin_trgm_ops"}),)
 
-    word: str = Field(primary_key=True)
+    word: str = Field(sa_column=sa.Column(sa.String(collation="C"), primary_key=True))  # C: its index finds beginnings of words
+    tutors: int = default("0")
+
+
+class WordChanges(Table, table=True):
+    """What is to be added to the vocabulary's numbers; as `catalogue_changes`."""
+
+    __tablename__ = "word_changes"
+    __table_args__ = (sa.Index("word_changes_by_word", "word"),)
+
+    id: int | None = identity()
+    word: str = Field(sa_column=sa.Column(sa.String(collation="C"), nullable=False))
+    tutors: int
 
 
 class StaleTutors(Table, table=True):

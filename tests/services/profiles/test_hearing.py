@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.profiles.jobs import resync
+from services.profiles.jobs import drop_empty_counts, fold_counts, resync
 from shared.events import bookings
 from shared.events.auth import UserPurged, UserSnapshot
 from shared.events.bookings import BookingCompleted, BookingConfirmed, BookingNoShow, BookingRequested, RatingChanged
@@ -88,9 +88,13 @@ async def test_a_purged_tutor_leaves_nothing_behind(service: Harness) -> None:
 
     gone = account(tutor.user_id, "tutor", 9, first_name="Deleted", last_name="user", purged=True, is_active=False)
     await service.deliver(UserPurged(**gone))
+    runtime = Runtime(service.app.state.settings, service.database)
+    await fold_counts(runtime)
+    await drop_empty_counts(runtime)
 
     async with service.database.reading() as tx:
-        rows = [r for table in ("accounts", "tutors", "days_off", "documents") for r in await tx.rows(f"SELECT * FROM {table}")]
+        tables = ("accounts", "tutors", "days_off", "documents", "vocabulary", "word_changes")
+        rows = [r for table in tables for r in await tx.rows(f"SELECT * FROM {table}")]
     assert not [word for word in ("Secretive", "My bio", "My degree", "operation", "secretive") if word in str(rows)]
     assert (await service.outbox("profiles.tutor.changed.v1"))[-1]["data"]["name"] == "Deleted user"
 

@@ -124,6 +124,23 @@ async def test_words_are_found_however_they_are_written(service: Harness, text: 
     assert await found(service.client(), search=text) == [wanted.tutor_id]
 
 
+async def test_the_total_of_a_word_counts_everybody_once_however_it_is_spelled(service: Harness, runtime: Runtime) -> None:
+    async def total(text: str) -> int:
+        return int(
+            (await service.client().get("/api/tutors", params={"search": text, "page": 9, "page_size": 1})).json()["total"]
+        )
+
+    both = await approved(service, headline="calculus calculation")
+    for headline in ("calculus", "calculations", "calculus and more"):
+        await approved(service, headline=headline)
+    assert [await total(text) for text in ("calcul", "calculus", "calculos", "calculation", "nothing")] == [4, 3, 3, 2, 0]
+
+    await fold_counts(runtime)
+    assert [await total(text) for text in ("calcul", "calculus", "calculos", "calculation", "nothing")] == [4, 3, 3, 2, 0]
+    await both.call("PATCH", "/api/tutors/me/about", json={"headline": "Cooking"})
+    assert [await total(text) for text in ("calcul", "calculus", "cooking")] == [3, 2, 1]
+
+
 @pytest.mark.parametrize(
     ("text", "headline"),
     [("100%", "Success: 100% sure"), ("%", "Success: 100% sure"), ("_", "snake_case"), ("c++", "C++ and more"), ("c#", "C# too")],
