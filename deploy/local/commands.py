@@ -3,10 +3,12 @@
 import argparse
 import asyncio
 import ctypes
+import re
 import shutil
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 from deploy.local import development
 from deploy.local.databases import scratch
@@ -17,14 +19,17 @@ from deploy.local.place import only_one, stop_running
 from deploy.local.processes import GATEWAY, SERVICES, environment
 from deploy.local.runner import NAME_WIDTH, run
 from deploy.local.servers import Instance
+from deploy.local.settings import Settings
 
 PR_SET_PDEATHSIG = 1
-OURS = ("dev", "test", "objects", "mail", "cache")
+DEFAULT = "dev"
+OURS = (DEFAULT, "test", "objects", "mail", "cache")
+NAME = re.compile(r"[a-z][a-z0-9-]*")
 COMMANDS = {
     "run": "everything, in the foreground, until Ctrl-C",
     "up": "only the backing servers, in the background",
     "down": "stop the runner and the backing servers",
-    "clean": "stop everything and forget all data",
+    "clean": "stop everything and forget all data; with --name, only that instance and its data",
     "status": "what runs",
     "env": "start the backing servers and print their URLs for a shell",
     "migrate": "bring the databases up to date",
@@ -36,8 +41,9 @@ COMMANDS = {
 def main() -> int:
     """Run one command; what a person can put right is told in one sentence."""
     arguments = _parse()
+    name = arguments.name or DEFAULT
     try:
-        return _execute(arguments, Instance(arguments.name))
+        return _execute(arguments, Instance(name, Settings.load(dotenv=False) if arguments.no_dotenv else None))
     except LaunchError as problem:
         message = str(problem)
     except BaseExceptionGroup as problems:  # the servers start together: one that cannot is enough to know
@@ -51,7 +57,8 @@ def main() -> int:
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m deploy.local", description="EduStream on this machine.")
-    parser.add_argument("--name", default="dev", help="the instance: dev (default) or test")
+    parser.add_argument("--name", type=_name, help="the instance: dev (default), test, or one of your own")
+    parser.add_argument("--no-dotenv", action="store_true", help="heed the environment only, not `.env`")
     commands = parser.add_subparsers(dest="command", required=True)
     for name, meaning in COMMANDS.items():
         command = commands.add_parser(name, help=meaning)
@@ -87,7 +94,7 @@ def _execute(arguments: argparse.Namespace, instance: Instance) -> int:
             stop_running(instance)
             instance.down()
             if arguments.command == "clean":
-                _forget(instance)
+                _forget(instance, only=arguments.name is not None)
     return 0
 
 
@@ -135,14 +142,29 @@ def _status(instance: Instance) -> None:
         print(f"{name:{NAME_WIDTH}} up, pid {pid}")
 
 
-def _forget(instance: Instance) -> None:
+def _forget(instance: Instance, *, only: bool) -> None:
+    """All data; `only` that of one instance."""
     data = instance.settings.data
-    for name in ("dev", "test"):
+    if only:
+        _remove([instance.directory, *(path / instance.name for path in instance.postgres.elsewhere())])
+        return
+    for name in (DEFAULT, "test"):
         Instance(name, instance.settings).down()
     ours = [data] if data.name == ".data" else [data / name for name in OURS]  # EDUSTREAM_DATA may hold other things
-    for path in [*instance.postgres.elsewhere(), *ours]:
+    _remove([*instance.postgres.elsewhere(), *ours])
+
+
+def _remove(paths: list[Path]) -> None:
+    for path in paths:
         if path.exists():
             shutil.rmtree(path)
+
+
+def _name(text: str) -> str:
+    """It becomes a folder, which `clean` removes."""
+    if not NAME.fullmatch(text):
+        raise argparse.ArgumentTypeError("a name is of small letters, digits and hyphens")
+    return text
 
 
 def _first(problems: BaseExceptionGroup[LaunchError]) -> str:

@@ -59,7 +59,12 @@ async def launched(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[La
     env = {**clean, **limits, "EDUSTREAM_PORT": str(port), "EDUSTREAM_DATA": str(data), "EDUSTREAM_DEMO": "off"}
     with (data / "launcher.log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "deploy.local", "run"), cwd=ROOT, env=env, stdout=log, stderr=log, start_new_session=True
+            *(sys.executable, "-m", "deploy.local", "--no-dotenv", "run"),
+            cwd=ROOT,
+            env=env,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
         )
     try:
         launched = Launched(f"http://127.0.0.1:{port}", data)
