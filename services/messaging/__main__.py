@@ -1,7 +1,6 @@
 """`python -m services.messaging api|worker|migrate|all`."""
 
-from services.messaging.app import service
-from shared.service import main
+from shared.start import run
 
 if __name__ == "__main__":
-    main(service)
+    run("messaging")

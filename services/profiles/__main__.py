@@ -1,7 +1,6 @@
 """`python -m services.profiles api|worker|migrate|all|resync`."""
 
-from services.profiles.app import service
-from shared.service import main
+from shared.start import run
 
 if __name__ == "__main__":
-    main(service)
+    run("profiles")

@@ -1,7 +1,6 @@
 """`python -m services.reporting api|worker|migrate|all|rebuild`."""
 
-from services.reporting.app import service
-from shared.service import main
+from shared.start import run
 
 if __name__ == "__main__":
-    main(service)
+    run("reporting")

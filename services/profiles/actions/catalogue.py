@@ -3,7 +3,6 @@
 from services.profiles.queries import search, tutors
 from services.profiles.queries.tutors import Profile
 from services.profiles.rules.words import words_of
-from services.profiles.tables.search import ANY_SUBJECT
 from shared.db import Tx
 from shared.events.bookings import RatingChanged
 
@@ -16,7 +15,7 @@ async def enter(tx: Tx, profile: Profile) -> None:
         return
     sought = {
         "tutor_id": profile.id,
-        "subject_ids": [ANY_SUBJECT, *(s["id"] for s in profile.subjects)],
+        "subject_ids": [search.ANY_SUBJECT, *(s["id"] for s in profile.subjects)],
         "hourly_rate": profile.hourly_rate,
         "experience_years": profile.experience_years,
         "languages": profile.languages,

@@ -8,10 +8,9 @@ from typing import Any, Literal
 from psycopg.rows import class_row, scalar_row
 
 from services.profiles.queries import search
-from services.profiles.queries.search import Variant
+from services.profiles.queries.search import ANY_SUBJECT, Variant
 from services.profiles.queries.tutors import Profile
 from services.profiles.rules.words import is_literal, prefix_of, query_of, terms_of
-from services.profiles.tables.search import ANY_SUBJECT
 from shared.db import Tx
 from shared.paging import Page
 

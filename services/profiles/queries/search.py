@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from services.profiles.queries.tutors import COLUMNS, SOURCES
 
+ANY_SUBJECT = 0  # the catalogue's subject_id of the row that stands for whatever the subject
+
 
 @dataclass(frozen=True, slots=True)
 class Variant:

@@ -9,8 +9,6 @@ from sqlmodel import Field
 
 from services.profiles.tables.columns import Table, big, default, identity, key, texts
 
-ANY_SUBJECT = 0  # stands for "whatever the subject" in the catalogue
-
 
 class Catalogue(Table, table=True):
     """What search looks through: every tutor to be found, once for each subject and once for any (`subject_id` 0), so that
