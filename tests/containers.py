@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import secrets
 from collections.abc import Iterator
 
 import docker  # type: ignore[import-untyped]  # comes with testcontainers; has no types
@@ -43,14 +44,15 @@ def running() -> Iterator[tuple[str, str, str, str]]:
         )
 
 
-def empty_vhost(broker: str, vhost: str) -> None:
-    """A vhost of this name with nothing in it."""
+def new_vhost(broker: str, stem: str) -> str:
+    """The name of a new vhost, empty."""
+    vhost = f"{stem}-{secrets.token_hex(4)}"
     container = docker.from_env().containers.get(broker)
-    container.exec_run(["rabbitmqctl", "delete_vhost", vhost])
     for command in (["add_vhost", vhost], ["set_permissions", "-p", vhost, USER, ".*", ".*", ".*"]):
         code, output = container.exec_run(["rabbitmqctl", *command])
         if code:
             raise RuntimeError(f"rabbitmqctl {command[0]}: {output.decode(errors='replace')[-300:]}")
+    return vhost
 
 
 def _address(container: DockerContainer, port: int) -> str:

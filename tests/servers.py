@@ -149,18 +149,28 @@ def redis_url(servers: Servers, slot: int) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def amqp_url(servers: Servers, slot: int) -> str:
-    """A vhost of this worker's own, empty at first."""
-    vhost = f"test-{slot}"
-    if servers.broker == "external":
-        return _external_vhost(servers.amqp)
-    if servers.broker == "embedded":
-        Instance("test").rabbitmq.empty_vhost(vhost)
-    else:
-        from tests.containers import empty_vhost
+def new_vhost(servers: Servers, slot: int) -> Callable[[str], str]:
+    """Makes an empty vhost of this worker's own and gives its URL. A broker of somebody else's has but one for each worker."""
 
-        empty_vhost(servers.broker, vhost)
-    return urlsplit(servers.amqp)._replace(path=f"/{vhost}").geturl()
+    def make(stem: str) -> str:
+        stem = f"{stem}-{slot}"
+        if servers.broker == "external":
+            return _external_vhost(servers.amqp)
+        if servers.broker == "embedded":
+            vhost = Instance("test").rabbitmq.new_vhost(stem)
+        else:
+            from tests import containers
+
+            vhost = containers.new_vhost(servers.broker, stem)
+        return urlsplit(servers.amqp)._replace(path=f"/{vhost}").geturl()
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def amqp_url(new_vhost: Callable[[str], str]) -> str:
+    """A vhost of this worker's own, empty at first."""
+    return new_vhost("test")
 
 
 def _unwanted() -> bool:

@@ -1,6 +1,6 @@
 """The whole suite as an operator would run it: every service a process, one gateway, real servers, real mail."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default as policy
@@ -13,7 +13,7 @@ from aiosmtpd.controller import Controller
 from deploy.local import ports
 from deploy.local.processes import SERVICES
 from deploy.local.suite import Suite
-from shared.service import find, run_command
+from shared.service import declare_queue, find, run_command
 from tests.e2e.people import Person, close_clients, signs_in
 from tests.harness import settings_of
 from tests.servers import Databases, Servers, empty
@@ -66,14 +66,15 @@ async def suite(
     servers: Servers,
     databases: Databases,
     redis_url: str,
-    amqp_url: str,
+    new_vhost: Callable[[str], str],
     mailbox: Mailbox,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[Suite]:
     """All services and the gateway as processes, without rate limits. They end with this package and leave nothing in the
     databases and the revocations that they share with the tests of single services."""
+    amqp_url = new_vhost("e2e")
     for name in SERVICES:
-        await prepared(name, databases[name])
+        await prepared(name, databases[name], amqp_url)
     unlimited = {f"EDUSTREAM_RATE_LIMIT_{name}": "off" for name in ("REGISTER", "LOGIN", "DEFAULT")}
     directory = tmp_path_factory.mktemp("suite")
     async with Suite.on(directory, databases, redis_url, amqp_url, SMTP_URL=mailbox.url, **unlimited) as running:
@@ -84,11 +85,12 @@ async def suite(
         await client.flushdb()
 
 
-async def prepared(name: str, database_url: str) -> None:
-    """What a service does after its migrations: seeds, the first administrator."""
+async def prepared(name: str, database_url: str, amqp_url: str) -> None:
+    """What a service does after its migrations: its queue (it keeps what is said before the start), seeds, an administrator."""
     service = find(name)
-    values = {"database_url": database_url, "redis_url": "redis://unused", "amqp_url": "amqp://unused"}
+    values = {"database_url": database_url, "redis_url": "redis://unused", "amqp_url": amqp_url}
     settings = settings_of(service, admin_email=ADMIN, admin_password=ADMIN_PASSWORD, **values)
+    await declare_queue(service, settings)
     if service.prepare:
         await run_command(service.prepare, settings)
 

@@ -135,8 +135,7 @@ def main(arguments: argparse.Namespace) -> None:
     with instance.session(keep=True) as urls:
         amqp_url = urls.amqp
         if amqp_url.endswith("/"):
-            instance.rabbitmq.empty_vhost(NAME)
-            amqp_url += NAME
+            amqp_url += instance.rabbitmq.new_vhost(NAME)
         with connect(urls.postgres) as admin:
             _recreate(admin)
             url = url_for(urls.postgres, NAME)

@@ -35,7 +35,6 @@ from shared import migrations
 from tests.harness import INTERNAL_TOKEN, SIGNING_KEY, token
 
 SERVICES = ("messaging", "notifications")
-VHOST = "bench-hub"
 PEOPLE = """
 INSERT INTO people (id, version, name, email, avatar_url, is_active)
 SELECT id, 1, 'Person ' || id, id || '@example.com', 'http://localhost/' || id, true FROM generate_series(1, %s) AS id
@@ -233,7 +232,7 @@ async def main(arguments: argparse.Namespace) -> None:
         databases(urls.postgres, arguments.sockets) as found,
         tempfile.TemporaryDirectory() as data,
     ):
-        instance.rabbitmq.empty_vhost(VHOST)
+        vhost = instance.rabbitmq.new_vhost("bench-hub")
         ports = _free_ports([f"{service} {command}" for service in SERVICES for command in ("api", "worker")])
         async with keys() as auth_url:
             environment = os.environ | {
@@ -242,7 +241,7 @@ async def main(arguments: argparse.Namespace) -> None:
                 "EDUSTREAM_DATA": data,
                 "OBJECT_STORE_URL": f"file://{data}/objects",
                 "REDIS_URL": urls.redis,
-                "AMQP_URL": urlsplit(urls.amqp)._replace(path=f"/{VHOST}").geturl(),
+                "AMQP_URL": urlsplit(urls.amqp)._replace(path=f"/{vhost}").geturl(),
                 "AUTH_URL": auth_url,
                 "LOG_LEVEL": "WARNING",
                 **{f"{service.upper()}_DATABASE_URL": url for service, url in found.items()},

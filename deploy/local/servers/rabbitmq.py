@@ -2,6 +2,7 @@
 
 import fcntl
 import re
+import secrets
 import shlex
 import signal
 import subprocess
@@ -54,12 +55,17 @@ class RabbitMQ(Server):
         """The default vhost."""
         return f"amqp://{USER}:{record.password}@{ports.LOOPBACK}:{record.port}/"
 
-    def empty_vhost(self, vhost: str) -> None:
-        """Make an empty vhost, forgetting what an earlier one of this name held. Needs no management plugin."""
-        name = f'<<"{vhost}">>'
+    def new_vhost(self, stem: str) -> str:
+        """Make an empty vhost called `<stem>-…`, and forget earlier ones of this stem. Needs no management plugin.
+
+        No name is used twice: the broker ends the quorum queues of a deleted vhost in its own time, and takes those of a
+        successor of the same name with them."""
+        vhost = f"{stem}-{secrets.token_hex(4)}"
+        name, us = f'<<"{vhost}">>', '<<"launcher">>'
         expression = (
-            f'catch rabbit_vhost:delete({name}, <<"launcher">>), rabbit_vhost:add({name}, <<"launcher">>), '
-            f'rabbit_auth_backend_internal:set_permissions(<<"{USER}">>, {name}, <<".*">>, <<".*">>, <<".*">>, <<"launcher">>).\n'
+            f'[rabbit_vhost:delete(V, {us}) || V <- rabbit_vhost:list_names(), string:prefix(V, <<"{stem}-">>) =/= nomatch], '
+            f"rabbit_vhost:add({name}, {us}), "
+            f'rabbit_auth_backend_internal:set_permissions(<<"{USER}">>, {name}, <<".*">>, <<".*">>, <<".*">>, {us}).\n'
         )
         tree = find_rabbitmq(self.place.settings)
         env = self._environment(tree, int((self.directory / "epmd_port").read_text()))
@@ -68,9 +74,10 @@ class RabbitMQ(Server):
         command = [str(call), "-c", cookie, "-n", self._node(), "-e"]
         with (self.directory / "erl_call.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # the broker turns one of two callers away that come at the same moment
-            done = subprocess.run(command, input=expression, env=env, capture_output=True, text=True, timeout=30, check=False)
+            done = subprocess.run(command, input=expression, env=env, capture_output=True, text=True, timeout=60, check=False)
         if "{ok, ok}" not in done.stdout:
             raise LaunchError(f"RabbitMQ refused the vhost {vhost}: {(done.stdout + done.stderr).strip()[-300:]}")
+        return vhost
 
     def _node(self) -> str:
         return f"{self.place.name}@localhost"
