@@ -22,10 +22,11 @@ class Passwords:
     async def hash(self, password: str) -> str:
         return await self._threads.run(HASHER.hash, password)
 
-    async def matches(self, password: str, stored: str | None) -> bool:
-        """Whether `password` belongs to `stored`; always False, as slowly, where there is none."""
-        correct = await self._threads.run(HASHER.verify, password, stored or self._dummy)
-        return correct and stored is not None
+    async def matches(self, password: str, stored: str | None) -> tuple[bool, str | None]:
+        """Whether `password` belongs to `stored` (always False, as slowly, where there is none), and a new hash of it if the
+        stored one was made with parameters that are not used any more."""
+        correct, renewed = await self._threads.run(HASHER.verify_and_update, password, stored or self._dummy)
+        return correct and stored is not None, renewed
 
     def close(self) -> None:
         self._threads.close()

@@ -42,7 +42,7 @@ class Credentials:
     first_name: str
     password_hash: str
     is_active: bool
-    token_version: int
+    token_version: int  # raised by whatever ends all sessions, a new password among it
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ class Proof:
 
     found: Credentials | None
     is_right: bool
+    renewed_hash: str | None
     subject: bytes
     origin: Origin
 
@@ -35,8 +36,8 @@ async def weigh(database: Database, hashing: Passwords, who: str | int, password
             found = await tx.maybe(Credentials, queries.CREDENTIALS_OF, id=who)
         subject = rules.subject(found.id if found else None, email or str(who))
         rules.may_try(await _attempts(tx, subject, found, origin, now), now)
-    is_right = await hashing.matches(password, found.password_hash if found else None)
-    return Proof(found, is_right, subject, origin)
+    is_right, renewed_hash = await hashing.matches(password, found.password_hash if found else None)
+    return Proof(found, is_right, renewed_hash, subject, origin)
 
 
 async def take_turn(tx: Tx, proof: Proof) -> None:
@@ -53,14 +54,21 @@ async def accept(tx: Tx, proof: Proof, now: datetime) -> Credentials | None:
     rules.may_try(attempts, now)
     current = await tx.maybe(Credentials, queries.CREDENTIALS_LOCKED, id=proof.found.id if proof.found else None)
     network = rules.network(proof.origin.ip_address)
-    if current and current.is_active and proof.is_right and proof.found and current.password_hash == proof.found.password_hash:
+    if current and current.is_active and proof.is_right and proof.found and _same_password(current, proof.found):
         await tx.run(queries.FORGIVE, subject=proof.subject, network=network)
+        if proof.renewed_hash:
+            await tx.run(queries.SET_PASSWORD, id=current.id, password_hash=proof.renewed_hash)
         return current
     await tx.run(queries.FAILED, subject=proof.subject, network=network, now=now)
     after = await _attempts(tx, proof.subject, proof.found, proof.origin, now)
     if current and after.pair_at and not attempts.pair_at:
         await publish(tx, by_stranger("sign_in_locked", current.id, proof.origin, failures=FAILURES_OF_PAIR))
     return None
+
+
+def _same_password(now: Credentials, then: Credentials) -> bool:
+    """A hash that changed while the tokens' version did not is the same password, hashed anew by a sign-in beside this one."""
+    return now.password_hash == then.password_hash or now.token_version == then.token_version
 
 
 async def _attempts(tx: Tx, subject: bytes, found: Credentials | None, origin: Origin, now: datetime) -> Attempts:

@@ -54,6 +54,7 @@ class Snapshots:
 snapshots = Snapshots()
 FIELDS = ("email", "role", "first_name", "last_name", "currency", "timezone", "is_active", "is_verified")
 PREFERENCES = ("email_notifications", "push_notifications", "sms_notifications")
+LIFE = {"created_at": "created_at", "deleted_at": "deleted_at", "purged": "purged_at IS NOT NULL"}
 comparison = integrity.router(
-    owned=[Owned("user", "accounts", snapshots.resend, fields={name: name for name in FIELDS + PREFERENCES})]
+    owned=[Owned("user", "accounts", snapshots.resend, fields={name: name for name in FIELDS + PREFERENCES} | LIFE)]
 )

@@ -4,11 +4,13 @@ import asyncio
 from datetime import UTC, datetime
 
 import pytest
+from pwdlib import PasswordHash
+from pwdlib.hashers.argon2 import Argon2Hasher
 
 from services.auth.actions import proofs
 from services.auth.actions.proofs import Proof
 from services.auth.passwords import HASHER, Passwords
-from services.auth.queries import SET_PASSWORD, Credentials
+from services.auth.queries import RAISE_TOKEN_VERSION, SET_PASSWORD, Credentials
 from services.auth.rules import TooManyFailures
 from shared.auth import Origin
 from tests.harness import Harness
@@ -54,8 +56,23 @@ async def test_a_password_that_changed_while_it_was_compared_is_wrong(service: H
     proof = await weighed(service)
     async with service.database.transaction() as tx:
         await tx.run(SET_PASSWORD, id=user_id, password_hash=HASHER.hash("another password"))
+        await tx.run(RAISE_TOKEN_VERSION, account_id=user_id)
 
     assert await judged(service, proof) is None
+
+
+async def test_a_hash_of_former_parameters_is_renewed_by_whoever_signs_in_however_many_at_once(service: Harness) -> None:
+    user_id = await account(service)
+    former = PasswordHash([Argon2Hasher(memory_cost=8 * 1024, time_cost=1, parallelism=1)]).hash(PASSWORD)
+    async with service.database.transaction() as tx:
+        await tx.run(SET_PASSWORD, id=user_id, password_hash=former)
+
+    weighed_at_once = [await weighed(service), await weighed(service)]
+    assert all([await judged(service, proof) for proof in weighed_at_once])
+
+    async with service.database.reading() as tx:
+        stored = await tx.value("SELECT password_hash FROM accounts WHERE id = %(id)s", id=user_id)
+    assert HASHER.verify_and_update(PASSWORD, stored) == (True, None)
 
 
 async def test_an_account_that_was_deactivated_while_its_password_was_compared_is_refused(service: Harness) -> None:
