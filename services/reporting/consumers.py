@@ -21,12 +21,18 @@ AUDITED = tuple(kind for kind in catalogue.load().values() if issubclass(kind, A
 async def record_act(tx: Tx, event: AuditRecorded) -> None:
     fields = event.model_dump() | {"details": Jsonb(event.model_dump(mode="json")["details"])}
     service = event.type.split(".", 1)[0]
+    people = await tx.rows(queries.AUDIT_PEOPLE, people=[event.actor_id, await _person(tx, event)])
     await tx.run(queries.AUDIT, **fields, event_id=event.event_id, occurred_at=event.occurred_at, service=service)
+    for person in people:
+        if person["purged"]:
+            await tx.run(queries.AUDIT_FORGET, user_id=person["user_id"])
 
 
 @subscriptions.on(*ACCOUNT_EVENTS)
 async def keep_user(tx: Tx, event: AccountEvent) -> None:
-    await tx.run(queries.USER, **event.model_dump())
+    newer = await tx.run(queries.USER, **event.model_dump())
+    if newer and event.purged:
+        await tx.run(queries.AUDIT_FORGET, user_id=event.user_id)
 
 
 @subscriptions.on(*TUTOR_EVENTS)
@@ -73,6 +79,14 @@ async def tell_of_purchase(tx: Tx, event: b.PackagePurchased) -> None:
 async def tell_of_review(tx: Tx, event: b.ReviewReceived) -> None:
     if not (event.edited or event.responded):
         await _tell(tx, event, _kind(event), event.student_id, event.tutor_user_id, "review", event.review_id)
+
+
+async def _person(tx: Tx, event: AuditRecorded) -> int | None:
+    """The account that was acted on, if it was one, or a tutor's."""
+    if event.target_type == "tutor":
+        owner: int | None = await tx.value(queries.TUTOR_OWNER, tutor_id=event.target_id)
+        return owner
+    return event.target_id if event.target_type == "user" else None
 
 
 async def _tell(tx: Tx, event: Event, kind: str, user_id: int, other: int | None, target_type: str, target_id: int) -> None:

@@ -96,6 +96,9 @@ VALUES (%(event_id)s, %(service)s, %(action)s, %(actor_id)s, %(target_type)s, %(
   %(user_agent)s, %(occurred_at)s)
 ON CONFLICT (event_id) DO NOTHING
 """
+# Locks whoever is not purged too: of an act and a purge that arrive together the later one sees the other.
+AUDIT_PEOPLE = "SELECT user_id, purged FROM users WHERE user_id = ANY(%(people)s::bigint[]) ORDER BY user_id FOR SHARE"
+AUDIT_FORGET = "SELECT forget_in_audit(%(user_id)s::bigint)"
 AUDIT_COLUMNS = "id, service, action, user_id, target_type, target_id, details, ip_address, user_agent, created_at"
 AUDIT_PAGE = (
     f"SELECT {AUDIT_COLUMNS} FROM audit_log WHERE {{}} ORDER BY created_at DESC, id DESC LIMIT %(limit)s OFFSET %(offset)s"
@@ -129,6 +132,7 @@ ON CONFLICT (tutor_id) DO UPDATE SET version = excluded.version, user_id = exclu
   is_active = excluded.is_active
 WHERE kept.version < excluded.version
 """
+TUTOR_OWNER = "SELECT user_id FROM tutors WHERE tutor_id = %(tutor_id)s::bigint"
 SUBJECT = """
 INSERT INTO subjects AS kept (subject_id, version, name, deleted) VALUES (%(subject_id)s, %(version)s, %(name)s, %(deleted)s)
 ON CONFLICT (subject_id) DO UPDATE SET version = excluded.version, name = excluded.name, deleted = excluded.deleted

@@ -31,7 +31,8 @@ class _Table(SQLModel, registry=_registry):
 
 
 class AuditLog(_Table, table=True):
-    """Privileged and security-relevant acts. The runtime role has no right to change or delete them."""
+    """Privileged and security-relevant acts. The runtime role has no right to change or delete them; a function in the migrations
+    anonymises those of a purged person, and can do nothing else."""
 
     __tablename__ = "audit_log"
     __table_args__ = (
@@ -39,6 +40,7 @@ class AuditLog(_Table, table=True):
         sa.Index("audit_newest", sa.text("created_at DESC"), sa.text("id DESC")),
         sa.Index("audit_by_action", "action", sa.text("created_at DESC"), sa.text("id DESC")),
         sa.Index("audit_by_user", "user_id", sa.text("created_at DESC"), sa.text("id DESC")),
+        sa.Index("audit_by_target", "target_type", "target_id"),
     )
 
     id: int | None = Field(default=None, sa_column=sa.Column(sa.BigInteger, sa.Identity(always=True), primary_key=True))

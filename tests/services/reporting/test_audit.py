@@ -1,5 +1,6 @@
 """The audit log: complete, filterable, exportable, and not to be changed."""
 
+import asyncio
 import csv
 import io
 import json
@@ -10,12 +11,14 @@ import psycopg
 import pytest
 
 from services.reporting import audit
+from shared.auth import Origin, Principal
 from shared.events import catalogue
-from shared.events.auth import AuthAudited
+from shared.events.auth import AuthAudited, UserPurged
 from shared.events.base import AuditRecorded
 from shared.events.profiles import ProfilesAudited
+from shared.tokens import Role
 from tests.harness import Harness
-from tests.services.reporting.people import ADMIN
+from tests.services.reporting.people import ADMIN, tutor, user
 
 
 def role_changed(user_id: int, **fields: Any) -> AuthAudited:
@@ -149,3 +152,42 @@ async def test_an_export_is_itself_audited(service: Harness) -> None:
     assert event["data"]["action"] == "audit_log_exported"
     assert event["data"]["actor_id"] == 7
     assert event["data"]["details"] == {"format": "csv", "user_id": "3"}
+
+
+@pytest.mark.parametrize("purged_first", [False, True])
+async def test_a_purged_person_is_anonymised_in_the_log_and_the_acts_stay(service: Harness, *, purged_first: bool) -> None:
+    themself = Principal(42, Role.TUTOR, origin=Origin("192.0.2.42", "Their browser"))
+    names = {"before": {"first_name": "Jane", "role": "student"}, "after": {"first_name": "Janet", "role": "tutor"}}
+    acts = [
+        AuthAudited.of("user_updated", ADMIN, "user", 42, **names, reason="Jane asked for it"),
+        AuthAudited.of("password_changed", themself, "user", 42),
+        AuthAudited(action="login_locked", actor_id=None, target_type="user", target_id=42, ip_address="192.0.2.42"),
+        ProfilesAudited.of(
+            "tutor_rejected", ADMIN, "tutor", 7, before="pending_approval", after="rejected", reason="Jane is no tutor"
+        ),
+        AuthAudited.of("user_updated", ADMIN, "user", 43, before={"first_name": "Jim"}, after={"first_name": "James"}),
+    ]
+    purge = [user(42, kind=UserPurged, version=9, purged=True, first_name="Deleted", last_name="user")]
+    await service.deliver(tutor(7, user_id=42), *(purge + acts if purged_first else acts + purge))
+
+    entries = {(e["action"], e["target_id"]): e for e in await logs(service)}
+    about = entries["user_updated", 42]
+    assert about["details"] == {"anonymised": True, "before": {"role": "student"}, "after": {"role": "tutor"}}
+    assert (about["user_id"], about["ip_address"]) == (1, "192.168.1.1"), "the administrator's own trace stays"
+    assert entries["tutor_rejected", 7]["details"] == {"anonymised": True, "before": "pending_approval", "after": "rejected"}
+    assert entries["user_updated", 43]["details"]["after"] == {"first_name": "James"}
+    kept = json.dumps([e for key, e in entries.items() if key != ("user_updated", 43)])
+    for trace in ("Jane", "192.0.2.42", "Their browser"):
+        assert trace not in kept
+
+
+async def test_an_act_and_a_purge_that_arrive_together_leave_nothing(service: Harness) -> None:
+    await service.deliver(*(user(n) for n in range(100, 120)))
+    acts = [AuthAudited.of("user_updated", ADMIN, "user", n, before={"first_name": "Jane"}) for n in range(100, 120)]
+    purges = [user(n, kind=UserPurged, version=9, purged=True) for n in range(100, 120)]
+
+    await asyncio.gather(*(service.deliver(event) for pair in zip(acts, purges, strict=True) for event in pair))
+
+    entries = await logs(service, page_size=100)
+    assert len(entries) == 20
+    assert "Jane" not in json.dumps(entries)
