@@ -8,7 +8,7 @@ import uvicorn
 from gateway.server.protocol import EdgeProtocol
 from gateway.settings import GatewaySettings
 from gateway.wiring import Application
-from shared import logs
+from shared import logs, tracing
 from shared.settings import load
 
 
@@ -41,6 +41,7 @@ class Server(uvicorn.Server):
 def main() -> None:
     settings = load(GatewaySettings)
     logs.configure("gateway", settings.log_level)
+    tracing.begin("gateway", settings.otlp_endpoint)
     gc.freeze()  # what is loaded now stays; requests leave no cycles behind, so that looking for garbage seldom is enough
     gc.set_threshold(50_000, 20, 20)
     Server(Application(settings), settings).run()

@@ -24,6 +24,7 @@ from gateway.settings import GatewaySettings
 from gateway.sweeper import Sweeper
 from gateway.tunnel import Tunnels
 from gateway.upstream.pool import Pool
+from shared import tracing
 from shared.broker import Broker
 from shared.revocations import Follower
 from shared.tokens import TokenVerifier, keys_at
@@ -77,7 +78,7 @@ class Application:
         self._tunnels = Tunnels(sweeper, idle=settings.websocket_idle, frame=settings.websocket_frame)
         routes = Routes()
         self._own = Own(Health(pools), Docs(Documents(pools, routes, settings.public_url), settings.public_url))
-        front = Front(
+        front = _front(
             routes=routes,
             guard=Guard(verifier, Limiter(link), _rates(settings)),
             pools=pools,
@@ -89,6 +90,16 @@ class Application:
         )
         patience = Patience(settings.head_timeout, settings.body_timeout, idle=settings.idle_timeout)
         state["edge"] = EdgeState(sweeper, patience, postponed, front.answer)
+
+
+def _front(**parts: Any) -> Front:
+    """What requests meet; one that notes spans when the process is traced, so that it costs the others nothing."""
+    spans = tracing.spans()
+    if spans is None:
+        return Front(**parts)
+    from gateway.traced import TracedFront  # brings the SDK with it
+
+    return TracedFront(**parts).trace(spans)
 
 
 def _rates(settings: GatewaySettings) -> dict[Class, Rate | None]:

@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 from psycopg.rows import class_row, dict_row, scalar_row, tuple_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
+from shared import tracing
 from shared.errors import Unavailable
 
 T = TypeVar("T")
@@ -102,14 +103,18 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Tx]:
         """One transaction: committed on leaving, rolled back by an exception."""
-        async with self._connection() as connection, connection.transaction():
-            yield Tx(connection)
+        with tracing.step("transaction", "client") as span:
+            span.note("db.system.name", "postgresql")
+            async with self._connection() as connection, connection.transaction():
+                yield Tx(connection)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Tx]:
         """Statements that stand alone: saves the two round trips of BEGIN and COMMIT."""
-        async with self._connection() as connection:
-            yield Tx(connection)
+        with tracing.step("reading", "client") as span:
+            span.note("db.system.name", "postgresql")
+            async with self._connection() as connection:
+                yield Tx(connection)
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[psycopg.AsyncConnection[Any]]:

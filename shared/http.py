@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared import context, logs, metrics
+from shared import context, logs, metrics, tracing
 from shared.errors import Refusal, problem
 from shared.settings import ServiceSettings
 
@@ -90,7 +90,7 @@ class Observed:
         given = headers.get(b"x-request-id", b"").decode("latin-1")
         request_id = given if REQUEST_ID.match(given) else uuid.uuid4().hex
         context.request_id.set(request_id)
-        context.traceparent.set(headers.get(b"traceparent", b"").decode("latin-1")[:60] or None)
+        context.traceparent.set(tracing.valid(headers.get(b"traceparent", b"").decode("latin-1")))
         status, started = 500, time.perf_counter()
 
         async def send_with_id(message: Message) -> None:
@@ -101,16 +101,35 @@ class Observed:
             await send(message)
 
         try:
-            await self.app(scope, receive, send_with_id)
+            if scope["path"].startswith(QUIET):
+                await self.app(scope, receive, send_with_id)
+            else:
+                with tracing.span(scope["method"], "server") as span:
+                    await self.app(scope, receive, send_with_id)
+                    _describe(span, scope, status)
         finally:
             self._record(scope, status, time.perf_counter() - started)
 
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
-        route = scope.get("route")
-        path = route.path if isinstance(route, APIRoute) else "unmatched"
+        path = _template(scope)
         metrics.requests.labels(self.service, scope["method"], path, status).observe(seconds)
         if not path.startswith(QUIET):
             log.info("request", method=scope["method"], route=path, status=status, ms=round(seconds * 1000, 1))
+
+
+def _template(scope: Scope) -> str:
+    route = scope.get("route")
+    return route.path if isinstance(route, APIRoute) else "unmatched"
+
+
+def _describe(span: tracing.Span, scope: Scope, status: int) -> None:
+    path = _template(scope)
+    span.rename(f"{scope['method']} {path}")
+    span.note("http.request.method", scope["method"])
+    span.note("http.route", path)
+    span.note("http.response.status_code", status)
+    if status >= 500:
+        span.fail()
 
 
 def _operations() -> APIRouter:

@@ -11,7 +11,7 @@ import psycopg
 from aio_pika.abc import AbstractConnection, AbstractIncomingMessage
 from pydantic import ValidationError
 
-from shared import broker, context, logs, metrics
+from shared import broker, context, logs, metrics, tracing
 from shared.broker import Broker
 from shared.db import Database, Tx
 from shared.errors import Refusal, Unavailable
@@ -120,8 +120,11 @@ class Consumer:
 
     async def _handle(self, envelope: Envelope) -> str:
         context.request_id.set(envelope.requestid)
-        context.traceparent.set(envelope.traceparent)
-        fresh = await self._subscriptions.handle(self._database, envelope)
+        context.traceparent.set(tracing.valid(envelope.traceparent))
+        with tracing.span(f"process {envelope.type}", "consumer") as span:
+            span.note("messaging.system", "rabbitmq")
+            span.note("messaging.message.id", str(envelope.id))
+            fresh = await self._subscriptions.handle(self._database, envelope)
         if fresh:
             delay = (datetime.now(UTC) - envelope.time).total_seconds()
             metrics.event_delay.labels(self._subscriptions.service).observe(max(delay, 0))

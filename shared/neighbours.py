@@ -8,7 +8,7 @@ import httpx
 from fastapi import Depends, Request
 from pydantic import BaseModel
 
-from shared import context, logs
+from shared import context, logs, tracing
 from shared.errors import NotFound
 
 M = TypeVar("M", bound=BaseModel)
@@ -51,8 +51,7 @@ class Neighbour:
         if time.monotonic() < self._closed_until:
             raise Unreachable(self._name)
         try:
-            headers = {"X-Request-Id": context.request_id.get() or ""}
-            response = await self._client.request(method, path, json=body, headers=headers)
+            response = await self._send(method, path, body)
             if response.status_code == 404:
                 found = None
             else:
@@ -63,6 +62,13 @@ class Neighbour:
             raise Unreachable(self._name) from error
         self._failures = 0
         return found
+
+    async def _send(self, method: str, path: str, body: object) -> httpx.Response:
+        with tracing.step(f"{method} {self._name}", "client"):
+            headers = {"X-Request-Id": context.request_id.get() or ""}
+            if (traceparent := context.traceparent.get()) is not None:
+                headers["traceparent"] = traceparent
+            return await self._client.request(method, path, json=body, headers=headers)
 
     def _failed(self, error: Exception) -> None:
         self._failures += 1

@@ -1,13 +1,15 @@
 """Outbox: events are rows of the transaction they belong to; one relay per service publishes and then deletes them."""
 
 import asyncio
+import json
 import time
 from typing import Any
+from uuid import UUID
 
 import psycopg
 from psycopg.rows import tuple_row
 
-from shared import metrics
+from shared import metrics, tracing
 from shared.broker import Broker, Publisher
 from shared.db import LIFELINE, Tx
 from shared.events.base import Event
@@ -79,7 +81,7 @@ class Relay:
         rows = await (await database.execute(TAKE, {"batch": BATCH})).fetchall()
         if rows:
             # Together, so that a batch costs one wait for confirms; a row whose publishing fails stays and is taken again.
-            sent = await asyncio.gather(*(publisher.send(*row[1:]) for row in rows), return_exceptions=True)
+            sent = await asyncio.gather(*(_send(publisher, *row[1:]) for row in rows), return_exceptions=True)
             done = [row[0] for row, result in zip(rows, sent, strict=True) if not isinstance(result, BaseException)]
             await database.execute(DELETE, {"positions": done})
             metrics.events_published.labels(self._service).inc(len(done))
@@ -100,3 +102,13 @@ class Relay:
         depth, age = await (await database.execute(DEPTH)).fetchone() or (0, 0.0)
         metrics.outbox_depth.labels(self._service).set(depth)
         metrics.outbox_age.labels(self._service).set(age)
+
+
+async def _send(publisher: Publisher, event_id: UUID, exchange: str, routing_key: str, body: bytes) -> None:
+    if tracing.spans():
+        with tracing.span(f"publish {routing_key}", "producer", json.loads(body).get("traceparent")) as span:
+            span.note("messaging.system", "rabbitmq")
+            span.note("messaging.message.id", str(event_id))
+            await publisher.send(event_id, exchange, routing_key, body)
+    else:
+        await publisher.send(event_id, exchange, routing_key, body)

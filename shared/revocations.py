@@ -6,14 +6,13 @@ import time
 from contextlib import suppress
 from typing import Any, Final
 
-import redis.asyncio as redis
 from aio_pika.abc import AbstractConnection
-from redis.exceptions import RedisError
 
 from shared import broker, logs
 from shared.broker import Broker
 from shared.events.auth import SessionsRevoked
 from shared.events.base import Envelope
+from shared.redis import Redis, RedisError, from_url
 from shared.tokens import Revocations
 
 SET: Final = "edustream:revocations"
@@ -23,7 +22,7 @@ READ_EVERY = 5.0  # seconds
 log = logs.get(__name__)
 
 
-async def remember(client: redis.Redis, *events: SessionsRevoked) -> None:
+async def remember(client: Redis, *events: SessionsRevoked) -> None:
     """Add revocations to the set, and drop those that no longer matter."""
     members: dict[str, float] = {}
     for event in events:
@@ -73,7 +72,7 @@ class Follower:
         raise ConnectionError("the broker stopped delivering")
 
     async def _read_set(self) -> None:
-        async with redis.from_url(self._redis_url, decode_responses=True, socket_timeout=2, socket_connect_timeout=2) as client:
+        async with from_url(self._redis_url, decode_responses=True, socket_timeout=2, socket_connect_timeout=2) as client:
             while True:
                 self._bound.clear()
                 try:

@@ -14,7 +14,7 @@ import uvicorn
 from aio_pika.exceptions import AMQPError
 from fastapi import APIRouter, FastAPI
 
-from shared import logs
+from shared import logs, tracing
 from shared.broker import Broker
 from shared.db import Database
 from shared.http import create_app
@@ -100,6 +100,7 @@ def main(service: Service) -> None:
     elif command in service.commands:
         asyncio.run(run_command(service.commands[command], settings))
     else:
+        tracing.begin(service.name, settings.otlp_endpoint)
         app = build(service, settings, api=command in ("api", "all"), worker=command in ("worker", "all"))
         serve(app, settings, service.server)
 

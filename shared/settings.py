@@ -19,6 +19,7 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", validation_alias="LOG_LEVEL")
     public_url: str = Field("http://localhost:8000", validation_alias="PUBLIC_URL")
     auth_url: str = Field("http://127.0.0.1:8001", validation_alias="AUTH_URL")
+    otlp_endpoint: str = Field("", pattern="^(https?://.+)?$", validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT")
     amqp_url: str = Field(validation_alias="AMQP_URL", repr=False)
     redis_url: str = Field(validation_alias="REDIS_URL", repr=False)
 

@@ -1,12 +1,10 @@
 """What the auth service hears: its own revocations, to put them where starting processes look."""
 
-import redis.asyncio as redis
-from redis.exceptions import RedisError
-
 from shared import logs, revocations
 from shared.db import Tx
 from shared.events.auth import SessionsRevoked
 from shared.inbox import Subscriptions
+from shared.redis import Redis, RedisError, from_url
 
 subscriptions = Subscriptions("auth")
 log = logs.get(__name__)
@@ -16,10 +14,10 @@ class RevocationSet:
     """This process's connection to the Redis set of revocations."""
 
     def __init__(self) -> None:
-        self._client: redis.Redis | None = None
+        self._client: Redis | None = None
 
     def open(self, url: str) -> None:
-        self._client = redis.from_url(url, decode_responses=True, socket_timeout=2, socket_connect_timeout=2)
+        self._client = from_url(url, decode_responses=True, socket_timeout=2, socket_connect_timeout=2)
 
     async def add(self, *events: SessionsRevoked) -> None:
         """Raises `RedisError` when they could not be added."""

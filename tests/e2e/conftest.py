@@ -14,6 +14,7 @@ from deploy.local import ports
 from deploy.local.processes import SERVICES
 from deploy.local.suite import Suite
 from shared.service import declare_queue, find, run_command
+from tests.e2e.collector import Collector, collecting
 from tests.e2e.people import Person, close_clients, signs_in
 from tests.harness import settings_of
 from tests.servers import Databases, Servers, empty
@@ -61,6 +62,12 @@ def mailbox() -> Iterator[Mailbox]:
     controller.stop()
 
 
+@pytest.fixture(scope="session")
+def collector() -> Iterator[Collector]:
+    with collecting() as running:
+        yield running
+
+
 @pytest.fixture(scope="package")
 async def suite(
     servers: Servers,
@@ -68,6 +75,7 @@ async def suite(
     redis_url: str,
     new_vhost: Callable[[str], str],
     mailbox: Mailbox,
+    collector: Collector,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[Suite]:
     """All services and the gateway as processes, without rate limits. They end with this package and leave nothing in the
@@ -76,8 +84,9 @@ async def suite(
     for name in SERVICES:
         await prepared(name, databases[name], amqp_url)
     unlimited = {f"EDUSTREAM_RATE_LIMIT_{name}": "off" for name in ("REGISTER", "LOGIN", "DEFAULT")}
+    traced = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_BSP_SCHEDULE_DELAY": "100"}
     directory = tmp_path_factory.mktemp("suite")
-    async with Suite.on(directory, databases, redis_url, amqp_url, SMTP_URL=mailbox.url, **unlimited) as running:
+    async with Suite.on(directory, databases, redis_url, amqp_url, SMTP_URL=mailbox.url, **unlimited, **traced) as running:
         yield running
         await close_clients()
     empty(databases, servers)
