@@ -392,7 +392,7 @@ async def test_the_request_that_caused_an_event_is_known_to_its_handler(
 
     await ready(channel, subscriptions)
     context.request_id.set("request-0001")
-    context.traceparent.set("00-aa-bb-01")
+    context.traceparent.set("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
     body = sent(1).to_json()
     context.request_id.set(None)
     context.traceparent.set(None)
@@ -405,7 +405,7 @@ async def test_the_request_that_caused_an_event_is_known_to_its_handler(
 
         await eventually(was_handled, WITHIN)
 
-    assert known == [("request-0001", "00-aa-bb-01")]
+    assert known == [("request-0001", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")]
 
 
 async def test_only_what_was_subscribed_to_comes(
