@@ -28,7 +28,8 @@ class SubjectNotFound(NotFound):
 async def create(tx: Tx, actor: Principal | None, name: str, category: str | None, description: str | None) -> Subject:
     """Raises `SubjectExists`, also under race."""
     subject = await _write(tx, subjects.CREATE, name=name, category=category, description=description)
-    await publish(tx, changed(subject), ProfilesAudited.of("subject_created", actor, "subject", subject.id, name=subject.name))
+    audit = ProfilesAudited.of("subject_created", actor, "subject", subject.id, name=subject.name, after=_fields(subject))
+    await publish(tx, changed(subject), audit)
     return subject
 
 
@@ -52,7 +53,8 @@ async def delete(tx: Tx, actor: Principal, subject_id: int) -> None:
     except (psycopg.errors.ForeignKeyViolation, psycopg.errors.RestrictViolation) as error:  # the latter from PostgreSQL 18 on
         raise SubjectInUse from error
     gone = changed(subject).model_copy(update={"deleted": True, "version": subject.version + 1})
-    await publish(tx, gone, ProfilesAudited.of("subject_deleted", actor, "subject", subject_id, name=subject.name))
+    audit = ProfilesAudited.of("subject_deleted", actor, "subject", subject_id, name=subject.name, before=_fields(subject))
+    await publish(tx, gone, audit)
 
 
 def changed(subject: Subject) -> SubjectChanged:
