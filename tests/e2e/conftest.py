@@ -14,6 +14,7 @@ from deploy.local import ports
 from deploy.local.processes import SERVICES
 from deploy.local.suite import Suite
 from shared.service import declare_queue, find, run_command
+from tests.e2e.authorisation.walk import Findings, walk
 from tests.e2e.collector import Collector, collecting
 from tests.e2e.people import Person, close_clients, signs_in
 from tests.harness import settings_of
@@ -112,3 +113,9 @@ def gateway(suite: Suite) -> str:
 @pytest.fixture(scope="package")
 async def administrator(gateway: str) -> Person:
     return await signs_in(gateway, ADMIN, ADMIN_PASSWORD)
+
+
+@pytest.fixture(scope="package")
+async def findings(suite: Suite, administrator: Person, databases: Databases) -> Findings:
+    """What every caller was answered on every route."""
+    return await walk(suite, administrator, databases)
