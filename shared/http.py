@@ -24,6 +24,7 @@ from shared.settings import ServiceSettings
 F = TypeVar("F", bound=Callable[..., Any])
 REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{8,64}$")
 QUIET = ("/health", "/metrics")
+NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "Not modified: the client has it already"}}
 
 log = logs.get(__name__)
 
@@ -73,6 +74,12 @@ def invalid_is_400(endpoint: F) -> F:
     """The contract answers 400, not 422, for an invalid body of this endpoint."""
     endpoint.__dict__["invalid_status"] = 400
     return endpoint
+
+
+def answers_file(*media_types: str, may_be_known: bool = False) -> dict[int | str, dict[str, Any]]:
+    """`responses` of a route that answers a file; `may_be_known`: 304 to a client that has it already (If-None-Match)."""
+    content = {media_type: {"schema": {"type": "string", "format": "binary"}} for media_type in media_types}
+    return {200: {"description": "The file", "content": content}} | (NOT_MODIFIED if may_be_known else {})
 
 
 class Observed:

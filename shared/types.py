@@ -7,7 +7,15 @@ from decimal import Decimal
 from typing import Annotated
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, PlainSerializer, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    WithJsonSchema,
+)
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029]")
 _LINE_BREAK = re.compile(r"[\t\n\r]")
@@ -57,7 +65,12 @@ LongText = Annotated[str, BeforeValidator(_clean), StringConstraints(min_length=
 TimeZone = Annotated[str, StringConstraints(max_length=64), AfterValidator(_zone)]
 Id = Annotated[int, Field(gt=0, le=MAX_ID)]
 
-Instant = Annotated[AwareDatetime, AfterValidator(_utc), PlainSerializer(format_instant, return_type=str, when_used="json")]
+Instant = Annotated[
+    AwareDatetime,
+    AfterValidator(_utc),
+    PlainSerializer(format_instant, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
 """A point in time: needs an offset on input, UTC with milliseconds in JSON."""
 
 Money = Annotated[Decimal, Field(max_digits=12, decimal_places=2), PlainSerializer(float, return_type=float, when_used="json")]

@@ -26,6 +26,7 @@ from services.messaging.views import (
 from shared import integrity
 from shared.auth import Actor, Now
 from shared.db import Database, Reading, Transaction
+from shared.http import answers_file
 from shared.idempotency import OnceOnly
 from shared.integrity import Replica
 from shared.paging import Paging, Paging50
@@ -100,7 +101,7 @@ async def send_with_attachment(
         return await once(tx, actor, fingerprint, MessageView, create)
 
 
-@router.get("/attachments/{attachment_id}/download", response_class=Response)
+@router.get("/attachments/{attachment_id}/download", response_class=Response, responses=answers_file("*/*"))
 async def download(attachment_id: Id, actor: Actor, database: OwnDatabase, storage: Attachments) -> Response:
     """The file of a message that you sent or got."""
     async with database.reading() as tx:  # given back before the file is fetched

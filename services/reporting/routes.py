@@ -26,6 +26,7 @@ from services.reporting.views import (
 from shared.auth import Admin, Now
 from shared.db import Database, Reading, Transaction
 from shared.events.reporting import ReportingAudited
+from shared.http import answers_file
 from shared.outbox import publish
 from shared.paging import Paging50
 from shared.types import Id, SearchTerm
@@ -74,7 +75,12 @@ async def audit_logs(_: Admin, tx: Reading, only: Wanted, page: Paging50, respon
     return [AuditEntryView.of(entry) for entry in entries]
 
 
-@router.get("/audit/logs/export", tags=["Audit Logs"])
+@router.get(
+    "/audit/logs/export",
+    tags=["Audit Logs"],
+    response_class=StreamingResponse,
+    responses=answers_file("application/x-ndjson", "text/csv"),
+)
 async def export_audit_logs(
     actor: Admin, tx: Transaction, request: Request, only: Wanted, format: Literal["csv", "ndjson"] = "ndjson"
 ) -> StreamingResponse:

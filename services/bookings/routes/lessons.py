@@ -20,7 +20,7 @@ from services.bookings.views.lessons import (
 )
 from shared.auth import Actor, Admin, Now, Student, Tutor, WrongRole
 from shared.db import Reading, Transaction, Tx
-from shared.http import invalid_is_400
+from shared.http import answers_file, invalid_is_400
 from shared.idempotency import OnceOnly
 from shared.paging import Paging
 from shared.tokens import Role
@@ -77,7 +77,7 @@ async def get_booking(booking_id: Id, actor: Actor, tx: Reading, settings: Setti
     return DetailView.whole(booking, purchase, await lessons.history(tx, booking.id), settings)
 
 
-@router.get("/{booking_id}/calendar.ics", response_class=Response, responses={200: {"content": {"text/calendar": {}}}})
+@router.get("/{booking_id}/calendar.ics", response_class=Response, responses=answers_file("text/calendar"))
 async def get_calendar(booking_id: Id, actor: Actor, tx: Reading, settings: Settings) -> Response:
     """The lesson as an iCalendar file."""
     booking = await lessons.find(tx, actor, booking_id)

@@ -12,6 +12,7 @@ from services.profiles.views.tutors import OwnProfile, PhotoView
 from shared.auth import Now, Tutor
 from shared.db import Transaction
 from shared.errors import NotFound
+from shared.http import answers_file
 from shared.uploads import PICTURE_BODY, drawn_picture
 
 router = APIRouter(prefix="/api/tutors", tags=["Tutor Profiles"])
@@ -46,7 +47,7 @@ async def delete_photo(tutor_id: OwnTutor, tx: Transaction, url: Photos) -> OwnP
 
 
 @router.head("/photos/{name}", include_in_schema=False, name="head_photo")
-@router.get("/photos/{name}", response_class=Response, responses={200: {"content": {"image/webp": {}}}})
+@router.get("/photos/{name}", response_class=Response, responses=answers_file("image/webp", may_be_known=True))
 async def get_photo(name: str, request: Request, files: Files) -> Response:
     """A photo, with a strong ETag."""
     if not NAME.fullmatch(name):

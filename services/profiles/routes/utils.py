@@ -7,6 +7,7 @@ from pydantic import BaseModel
 
 from services.profiles import reference
 from services.profiles.routes.caching import Fixed
+from shared.http import NOT_MODIFIED
 
 router = APIRouter(prefix="/api/utils", tags=["Utilities"])
 
@@ -21,25 +22,25 @@ class PhoneCodeView(BaseModel):
     code: str
 
 
-@router.get("/countries", response_model=list[CodeView])
+@router.get("/countries", response_model=list[CodeView], responses=NOT_MODIFIED)
 async def list_countries(request: Request) -> Response:
     """ISO 3166-1, by English name."""
     return _countries().answer(request)
 
 
-@router.get("/languages", response_model=list[CodeView])
+@router.get("/languages", response_model=list[CodeView], responses=NOT_MODIFIED)
 async def list_languages(request: Request) -> Response:
     """ISO 639-1, by English name."""
     return _languages().answer(request)
 
 
-@router.get("/proficiency-levels", response_model=list[str])
+@router.get("/proficiency-levels", response_model=list[str], responses=NOT_MODIFIED)
 async def list_proficiency_levels(request: Request) -> Response:
     """From beginner to native."""
     return Fixed.of(reference.PROFICIENCY_LEVELS).answer(request)
 
 
-@router.get("/phone-codes", response_model=list[PhoneCodeView])
+@router.get("/phone-codes", response_model=list[PhoneCodeView], responses=NOT_MODIFIED)
 async def list_phone_codes(request: Request) -> Response:
     """Calling codes, by country."""
     return _phone_codes().answer(request)
