@@ -6,6 +6,7 @@ from email.message import EmailMessage
 from email.policy import default as policy
 from typing import Any
 
+import httpx
 import pytest
 import redis.asyncio as redis
 from aiosmtpd.controller import Controller
@@ -14,9 +15,11 @@ from deploy.local import ports
 from deploy.local.processes import SERVICES
 from deploy.local.suite import Suite
 from shared.service import declare_queue, find, run_command
+from tests.contracts.openapi import Judge
 from tests.e2e.authorisation.walk import Findings, walk
 from tests.e2e.collector import Collector, collecting
 from tests.e2e.people import Person, close_clients, signs_in
+from tests.e2e.scenario import Scenario
 from tests.harness import settings_of
 from tests.servers import Databases, Servers, empty
 from tests.waiting import eventually
@@ -119,3 +122,22 @@ async def administrator(gateway: str) -> Person:
 async def findings(suite: Suite, administrator: Person, databases: Databases) -> Findings:
     """What every caller was answered on every route."""
     return await walk(suite, administrator, databases)
+
+
+@pytest.fixture(scope="package")
+async def nobody(gateway: str) -> AsyncIterator[httpx.AsyncClient]:
+    """Somebody who is not signed in."""
+    async with httpx.AsyncClient(base_url=gateway, timeout=20, trust_env=False) as client:
+        yield client
+
+
+@pytest.fixture(scope="package")
+async def judge(nobody: httpx.AsyncClient) -> Judge:
+    """The gateway's own document."""
+    return Judge((await nobody.get("/openapi.json")).json())
+
+
+@pytest.fixture(scope="package")
+async def scenario(suite: Suite, gateway: str, administrator: Person) -> Scenario:
+    """A student, a tutor, an administrator, and what may be between them."""
+    return await Scenario.begin(gateway, suite.deployment.databases["bookings"].runtime, administrator)

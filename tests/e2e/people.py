@@ -60,11 +60,12 @@ class Person:
         body = {"tutor_profile_id": tutor_id, "start_at": start_at, "duration_minutes": 60, "lesson_type": "online"} | more
         return await self.call("POST", "/api/bookings", 201, json=body)
 
-    async def notified_of(self, kind: str, within: float = 10) -> dict[str, Any]:
-        """Waits for the in-app notification of this kind; there must be exactly one."""
+    async def notified_of(self, kind: str, within: float = 10, **data: Any) -> dict[str, Any]:
+        """Waits for the in-app notification of this kind (with these `data`); there must be exactly one."""
 
         async def look() -> list[dict[str, Any]]:
-            return [n for n in await self.get("/api/notifications") if n["type"] == kind]
+            found = [n for n in await self.get("/api/notifications", page_size=100) if n["type"] == kind]
+            return [n for n in found if data.items() <= n["data"].items()]
 
         found = await eventually(look, within)
         assert len(found) == 1, found
@@ -130,9 +131,9 @@ async def signs_in(gateway: str, email: str, password: str, client: httpx.AsyncC
     return Person(client, me.json(), answer.json()["access_token"])
 
 
-async def approved_tutor(gateway: str, admin: Person) -> tuple[Person, int]:
+async def approved_tutor(gateway: str, admin: Person, first_name: str = "Terry") -> tuple[Person, int]:
     """A tutor whom students can book, and the profile's id."""
-    tutor = await registers(gateway, "tutor", "Terry")
+    tutor = await registers(gateway, "tutor", first_name)
     tutor_id = await tutor.fills_profile()
     await tutor.call("POST", "/api/tutors/me/submit")
     await admin.call("POST", f"/api/admin/tutors/{tutor_id}/approve")
