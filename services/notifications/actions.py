@@ -18,7 +18,7 @@ from shared.outbox import publish
 from shared.paging import Page
 
 
-class NoSuchNotification(NotFound):
+class NotificationNotFound(NotFound):
     detail = "There is no such notification of yours."
 
 
@@ -47,13 +47,13 @@ async def page_of(tx: Tx, actor: Principal, page: Page, unread_only: bool) -> li
 async def mark_read(tx: Tx, actor: Principal, notification_id: int) -> Notification:
     row = await tx.maybe(Notification, queries.READ, id=notification_id, user_id=actor.user_id)
     if row is None:
-        raise NoSuchNotification
+        raise NotificationNotFound
     return row
 
 
 async def delete(tx: Tx, actor: Principal, notification_id: int) -> None:
     if not await tx.run(queries.DELETE, id=notification_id, user_id=actor.user_id):
-        raise NoSuchNotification
+        raise NotificationNotFound
 
 
 async def _purged(tx: Tx, notices: list[Notice], messages: list[Live]) -> set[int]:

@@ -201,7 +201,7 @@ async def test_anothers_notification_does_not_exist(service: Harness, method: st
     for role in ("student", "tutor", "admin"):
         async with service.person(EVE, role) as eve:
             answer = await eve.request(method, f"/api/notifications{path.format(id=mine['id'])}")
-        assert (answer.status_code, answer.json()["code"]) == (404, "no_such_notification")
+        assert (answer.status_code, answer.json()["code"]) == (404, "notification_not_found")
     async with service.person(EVE, "admin") as eve:
         assert (await eve.get("/api/notifications")).json() == []
         await eve.patch("/api/notifications/mark-all-read")
