@@ -8,8 +8,8 @@ from tests.contracts.examples import Example, filled
 from tests.e2e.files import file
 
 
-async def ask(example: Example, known: dict[str, Any]) -> httpx.Response:
-    """The answer to the example's request, its places filled from `known`."""
+async def ask(example: Example, known: dict[str, Any], path: str = "") -> httpx.Response:
+    """The answer to the example's request, its places filled from `known`; at another path if one is given."""
     caller = known[example.by]
     client: httpx.AsyncClient = getattr(caller, "client", caller)
     values: dict[str, Any] = {"params": filled(example.query, known)} if example.query else {}
@@ -19,4 +19,4 @@ async def ask(example: Example, known: dict[str, Any]) -> httpx.Response:
         values["data"] = filled(example.form, known)
     elif example.body is not None:
         values["json"] = filled(example.body, known)
-    return await client.request(example.method, filled(example.target, known), **values)
+    return await client.request(example.method, path or filled(example.target, known), **values)

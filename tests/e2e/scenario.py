@@ -9,11 +9,18 @@ from shared.types import format_instant
 from tests.e2e.files import file
 from tests.e2e.past import completed_lesson
 from tests.e2e.people import Person, approved_tutor, registers
+from tests.waiting import eventually
 
 Known = dict[str, Any]
 DEGREE = {"degree": "Master of Education", "institution": "University of Example", "year": 2015}
 WINDOW = {"day_of_week": "monday", "start_time": "09:00", "end_time": "17:00"}
-PACKAGE = {"name": "5-Session Math Package", "session_count": 5, "price": 200.0, "duration_minutes": 60, "validity_days": 90}
+PACKAGE: dict[str, Any] = {
+    "name": "5-Session Math Package",
+    "session_count": 5,
+    "price": 200.0,
+    "duration_minutes": 60,
+    "validity_days": 90,
+}
 REVIEW = {"rating": 5, "comment": "Excellent session! Very helpful and patient."}
 
 
@@ -50,7 +57,7 @@ class Scenario:
 
     async def given(self, situations: tuple[str, ...]) -> Known:
         """Brings all of these about; what is known then, with a time at which the student and the tutor are free."""
-        known = self._known | {"free_time": self._free_time()}
+        known = self._known | {"free_time": self._free_time(), "long_text": "long " * 120}
         for situation in situations:
             known |= await getattr(self, situation.replace("-", "_").replace(" ", "_"))()
         return known
@@ -75,6 +82,13 @@ class Scenario:
         known = await self.somebody()
         put = await known["someone"].call("POST", "/api/users/me/avatar", 201, files={"file": file("photo.png")})
         return known | {"picture": put["avatar_url"]}
+
+    async def somebody_who_forgot_the_password(self) -> Known:
+        known = await self.somebody()
+        for _ in range(10):
+            wrong = {"email": known["someone"].email, "password": "password124"}
+            await self.student.call("POST", "/auth/login", 401, json=wrong)
+        return known
 
     async def a_deleted_user(self) -> Known:
         known = await self.somebody()
@@ -138,6 +152,17 @@ class Scenario:
         booking = await completed_lesson(self._bookings_url, *people, hours_ago=next(self._hours_ago))
         return {"booking": await self.student.get(f"/api/bookings/{booking}")}
 
+    async def a_day_off(self) -> Known:
+        day = (datetime.now(UTC) + timedelta(days=160)).date()
+        await self.tutor.call("POST", "/api/tutors/availability/exceptions", 201, json={"start_date": str(day)})
+        slots = f"/api/tutors/{self.tutor_id}/available-slots"
+
+        async def known_to_bookings() -> bool:
+            return not await self.student.get(slots, start_date=str(day), end_date=str(day))
+
+        await eventually(known_to_bookings)
+        return {"time_off": f"{day}T17:00:00.000Z"}
+
     async def a_review(self) -> Known:
         known = await self.a_completed_booking()
         body = REVIEW | {"booking_id": known["booking"]["id"]}
@@ -157,11 +182,22 @@ class Scenario:
         path = f"/api/packages/{known['package']['id']}/purchase"
         return known | {"purchase": await self.student.call("POST", path, 201)}
 
+    async def a_used_up_purchase(self) -> Known:
+        known = await self.a_purchase()
+        for _ in range(PACKAGE["session_count"]):
+            await self.tutor.call("PATCH", f"/api/packages/{known['purchase']['id']}/use-credit")
+        return known
+
     # Messages and notifications
 
     async def a_message_to_the_student(self) -> Known:
         body = {"recipient_id": self.student.id, "message": "See you tomorrow!"}
         return {"message": await self.tutor.call("POST", "/api/messages", 201, json=body)}
+
+    async def somebody_who_blocks_the_student(self) -> Known:
+        known = await self.somebody()
+        await known["someone"].call("POST", f"/api/messages/blocks/{self.student.id}", 201)
+        return known
 
     async def an_attachment(self) -> Known:
         form = {"data": {"recipient_id": self.tutor.id}, "files": {"file": file("homework.pdf")}}

@@ -1,4 +1,4 @@
-"""The examples of the API reference as data, one file per chapter, and what is refused (`refusals`)."""
+"""The examples of the API reference as data, one file per chapter; `refusals` beside them are of the same form."""
 
 import json
 import re
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).parent
+REFUSALS = FOLDER.parent / "refusals"
 ENDPOINTS = (FOLDER.parent / "reference_endpoints.txt").read_text().splitlines()
 PLACE = re.compile(r"\{([a-z_]+(?:\.[a-z_]+)*)\}")
 
@@ -66,6 +67,12 @@ def filled(value: Any, known: dict[str, Any]) -> Any:
     if whole := PLACE.fullmatch(value):
         return _look_up(whole[1], known)
     return PLACE.sub(lambda match: str(_look_up(match[1], known)), value)
+
+
+def placed(endpoint: str, value: object) -> tuple[str, str]:
+    """Method and path of an endpoint, each of its parameters being `value`."""
+    method, path = endpoint.split()
+    return method, PLACE.sub(str(value), path)
 
 
 def _look_up(name: str, known: dict[str, Any]) -> Any:
