@@ -63,9 +63,15 @@ class Application:
         sweeper, postponed = Sweeper(), Postponed()
         sweeper.start()
         stack.callback(sweeper.stop)
-        pools = {name: Pool(name, url, sweeper, postponed, settings.answer_timeout) for name, url in settings.services().items()}
-        for pool in pools.values():
-            stack.callback(pool.close)
+
+        def pool(name: str, url: str) -> Pool:
+            made = Pool(name, url, sweeper, postponed, settings.answer_timeout)
+            stack.callback(made.close)
+            return made
+
+        pools = {name: pool(name, url) for name, url in settings.services().items()}
+        # Health has connections of its own: a service whose line of requests is long is busy, not ill.
+        probes = {name: pool(f"{name} health", url) for name, url in settings.services().items()}
         link = Link(Address.parse(settings.redis_url), SCRIPT)
         await link.start()
         stack.push_async_callback(link.stop)
@@ -77,7 +83,7 @@ class Application:
         stack.callback(access.flush)
         self._tunnels = Tunnels(sweeper, idle=settings.websocket_idle, frame=settings.websocket_frame)
         routes = Routes()
-        self._own = Own(Health(pools), Docs(Documents(pools, routes, settings.public_url), settings.public_url))
+        self._own = Own(Health(probes), Docs(Documents(pools, routes, settings.public_url), settings.public_url))
         front = _front(
             routes=routes,
             guard=Guard(verifier, Limiter(link), _rates(settings)),

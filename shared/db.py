@@ -1,5 +1,6 @@
 """PostgreSQL: a bounded pool, transactions that commit before the answer leaves, rows as typed objects."""
 
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated, Any, LiteralString, Self, TypeVar
@@ -14,6 +15,7 @@ from shared.errors import Unavailable
 
 T = TypeVar("T")
 POOL_WAIT = 3.0  # seconds a request waits for a connection before it is told to come back
+LATELY = 1.0  # seconds
 # random_page_cost: with its default, made for disks, the plan kept for a prepared "newest first" list reads all rows of an owner
 # and sorts them, instead of the first few in the order of the index: ten times slower for whoever has many.
 SESSION = "-c lock_timeout=3s -c statement_timeout=10s -c idle_in_transaction_session_timeout=15s -c timezone=UTC"
@@ -93,6 +95,7 @@ class Database:
             kwargs={"autocommit": True, "options": SESSION, "application_name": name} | LIFELINE,
             check=AsyncConnectionPool.check_connection,
         )
+        self._answered_at = float("-inf")
 
     async def open(self) -> None:
         await self.pool.open()
@@ -121,10 +124,18 @@ class Database:
         try:
             async with self.pool.connection() as connection:
                 yield connection
+                self._answered_at = time.monotonic()
         except (PoolTimeout, TooManyRequests, psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled) as error:
             raise Unavailable from error
         except psycopg.OperationalError as error:
+            self._answered_at = float("-inf")
             raise Unavailable("The database cannot be reached. Try again in a moment.") from error
+
+    async def check(self) -> None:
+        """Raises `Unavailable` unless the database has answered lately. Asked only when nothing else was: behind a long line of
+        requests the question would come too late, and say of a busy service that it is ill."""
+        if time.monotonic() - self._answered_at > LATELY:
+            await self.ping()
 
     async def ping(self) -> None:
         async with self.reading() as tx:

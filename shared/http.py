@@ -150,7 +150,7 @@ def _operations() -> APIRouter:
     async def ready(request: Request) -> Response:
         try:
             async with asyncio.timeout(2):
-                await request.app.state.database.ping()
+                await request.app.state.database.check()
         except (Refusal, TimeoutError):
             return JSONResponse({"status": "unhealthy", "database": "disconnected"}, 503)
         return JSONResponse({"status": "healthy", "database": "connected"})

@@ -1,19 +1,22 @@
 """A few threads for work that would block the event loop, with a bounded queue."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
 from shared.errors import Unavailable
 
+PATIENCE = 5.0  # seconds that a call may wait for a thread
+RETRY_AFTER = 5
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
 class Threads:
-    """Runs functions on `threads` threads. When `waiting` calls are queued, further ones are refused: each queued call holds
-    a request open, and one that waits for minutes is of no use to anybody.
+    """Runs functions on `threads` threads. When `waiting` calls are queued, further ones are refused, and so is one whose turn
+    comes too late: each queued call holds a request open, and an answer after half a minute is of no use to anybody.
 
     The threads are of usual priority: one that the scheduler sets back while it holds the interpreter's lock sets back the whole
     process. Measured beside 50 logins: answers took 3 times as long with a niceness of 5, 1.6 times without."""
@@ -24,11 +27,18 @@ class Threads:
         self._inside = 0
 
     async def run(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """The function's result. Raises `Unavailable` when too many wait."""
+        """The function's result. Raises `Unavailable` when too many wait, or this one has waited too long."""
         if self._inside >= self._most:
-            raise Unavailable(retry_after=5)
+            raise Unavailable(retry_after=RETRY_AFTER)
         self._inside += 1
-        work = asyncio.get_running_loop().run_in_executor(self._pool, lambda: function(*args, **kwargs))
+        latest = time.monotonic() + PATIENCE
+
+        def in_turn() -> R:
+            if time.monotonic() > latest:
+                raise Unavailable(retry_after=RETRY_AFTER)
+            return function(*args, **kwargs)
+
+        work = asyncio.get_running_loop().run_in_executor(self._pool, in_turn)
         work.add_done_callback(self._left)  # not in a `finally`: a caller who goes away leaves the work behind
         return await work
 

@@ -185,6 +185,32 @@ async def test_a_line_that_is_too_long_is_refused(gateway: Running, services: Se
         writer.close()
 
 
+async def test_a_service_with_a_long_line_is_busy_and_not_ill(start_gateway: StartGateway, services: Services) -> None:
+    go_on = asyncio.Event()
+
+    async def wait(exchange: Exchange) -> None:
+        await go_on.wait()
+        await exchange.answer()
+
+    services["messaging"].on["/api/messages/threads"] = wait
+    gateway = await start_gateway()
+    connections = await knock(gateway, 520)
+    answering = [asyncio.create_task(read_answer(reader)) for reader, _ in connections]
+
+    async def refused() -> bool:
+        return any(task.done() for task in answering)
+
+    await eventually(refused)
+    async with httpx.AsyncClient(base_url=gateway.url) as client:
+        health = await client.get("/health")
+    go_on.set()
+    await asyncio.gather(*answering)
+
+    assert (health.status_code, health.json()["status"]) == (200, "healthy")
+    for _, writer in connections:
+        writer.close()
+
+
 async def test_a_gateway_told_to_stop_finishes_what_it_began(start_gateway: StartGateway, services: Services) -> None:
     gateway = await start_gateway()
     go_on = asyncio.Event()

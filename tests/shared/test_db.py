@@ -226,6 +226,8 @@ async def test_requests_beyond_the_pool_wait_and_those_that_wait_too_long_are_to
     hold.set()
     await asyncio.gather(*occupants)
     assert await one_more() == "done"
+    async with database.reading(), database.reading():
+        await database.check()  # busy, and not ill: it has just answered
     await database.close()
 
 

@@ -1,0 +1,51 @@
+"""The threads for work that would block the event loop."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from shared import threads
+from shared.errors import Unavailable
+from shared.threads import Threads
+
+
+@pytest.fixture
+def one_thread() -> Iterator[Threads]:
+    made = Threads("tests", 1, waiting=2)
+    yield made
+    made.close()
+
+
+async def test_what_is_done_on_a_thread_comes_back(one_thread: Threads) -> None:
+    assert await one_thread.run(divmod, 7, 2) == (3, 1)
+
+
+async def test_more_than_may_wait_are_told_to_come_back(one_thread: Threads) -> None:
+    go_on = threading.Event()
+    waiting = [asyncio.ensure_future(one_thread.run(go_on.wait)) for _ in range(3)]
+    await asyncio.sleep(0)
+
+    with pytest.raises(Unavailable) as refused:
+        await one_thread.run(go_on.wait)
+
+    go_on.set()
+    assert await asyncio.gather(*waiting) == [True] * 3
+    assert refused.value.headers == {"Retry-After": "5"}
+
+
+async def test_a_call_whose_turn_comes_too_late_is_not_made(one_thread: Threads, monkeypatch: pytest.MonkeyPatch) -> None:
+    go_on, made = threading.Event(), threading.Event()
+    first = asyncio.ensure_future(one_thread.run(go_on.wait))
+    await asyncio.sleep(0)
+    monkeypatch.setattr(threads, "PATIENCE", -1.0)
+    late = asyncio.ensure_future(one_thread.run(made.set))
+    await asyncio.sleep(0)
+    go_on.set()
+
+    with pytest.raises(Unavailable):
+        await late
+
+    assert await first
+    assert not made.is_set()
