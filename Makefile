@@ -70,8 +70,8 @@ bench: dev-packages ## one bench of tests/load: NAME=events|gateway|hub|bookings
 bench-gateway: dev-packages ## the gateway beside HAProxy, nginx and a naive proxy (needs them, and wrk)
 	@$(PY) -m tests.load.bench_gateway $(ARGS)
 
-test-faults: dev-packages ## kill -9 of every process in turn, under the launcher
-	@$(PY) -m pytest tests/faults -n0 $(ARGS)
+test-faults: dev-packages ## kill and hold every process while people use the suite, then reconcile: SECONDS=300, SEED= to repeat
+	@EDUSTREAM_FAULT_SECONDS=$(or $(SECONDS),300) EDUSTREAM_FAULT_SEED=$(or $(SEED),0) $(PY) -m pytest tests/faults -n0 -s $(ARGS)
 
 asyncapi: packages ## write docs/asyncapi.json from the events
 	@$(PY) -m shared.cli asyncapi

@@ -4,17 +4,21 @@ import asyncio
 import json
 import os
 import signal
+import subprocess
 import sys
-from collections.abc import AsyncIterator
-from contextlib import suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
-import httpx
 import pytest
 
 from deploy.local import ports
 from deploy.local.lifetime import birth
+from deploy.local.program import answers_200
+from deploy.local.servers import Instance, Urls
+from deploy.local.settings import Settings
 from tests.e2e.people import Person, close_clients, signs_in
 from tests.waiting import eventually
 
@@ -30,25 +34,53 @@ class Launched:
     data: Path
 
     def pid(self, name: str) -> int:
-        """The process of a service, of the gateway, or of a server, as it runs now."""
+        """The process of a service, of the gateway, or of a server, as it runs now; 0 between two lives."""
         found: dict[str, list[str]] = {}
         for registry in (self.data / "dev").glob("*.json"):
             if registry.name in ("processes.json", "services.json"):
                 found |= json.loads(registry.read_text())
-        pid, born = found[name]
-        assert birth(int(pid)) == born, f"{name} does not run"
-        return int(pid)
+        pid, born = found.get(name, ("0", "never"))
+        return int(pid) if birth(int(pid)) == born else 0
 
-    def kill(self, name: str) -> None:
-        """kill -9."""
-        os.kill(self.pid(name), signal.SIGKILL)
+    async def kill(self, name: str) -> None:
+        """kill -9; returns when another process has taken its place."""
+        victim = self.pid(name)
+        assert victim, f"{name} does not run"
+        os.kill(victim, signal.SIGKILL)
+
+        async def replaced() -> bool:
+            return self.pid(name) not in (0, victim)
+
+        await eventually(replaced, 30)
+
+    @contextmanager
+    def holding(self, name: str) -> Iterator[None]:
+        """SIGSTOP it, with all its children, for the length of the block."""
+        pids = descendants(self.pid(name))
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in pids:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
+
+    def urls(self) -> Urls:
+        """Where the servers are, as their administrator reaches them."""
+        return Instance("dev", Settings({"EDUSTREAM_DATA": str(self.data)})).urls()
 
     async def is_healthy(self) -> bool:
-        try:
-            async with httpx.AsyncClient(timeout=3, trust_env=False) as client:
-                return (await client.get(f"{self.gateway}/health")).status_code == 200
-        except httpx.TransportError:
-            return False
+        port = urlsplit(self.gateway).port or 0
+        return await asyncio.to_thread(answers_200, port, "/health")
+
+
+def descendants(pid: int) -> list[int]:
+    """The process, and all that came from it."""
+    children = subprocess.run(
+        ["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False
+    ).stdout.split()
+    return [pid, *(found for child in children for found in descendants(int(child)))]
 
 
 @pytest.fixture(scope="session")
