@@ -1,6 +1,7 @@
 """What a service refused for ever waits in its dead letters until somebody looks, gives it back, or drops it."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from uuid import UUID, uuid4
@@ -114,6 +115,45 @@ def test_the_command_lists_every_service(
     assert cli.main(["dead", "show", "reporting"]) == 0
 
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == cli.services()
+
+
+async def test_the_command_shows_gives_back_and_drops(
+    refuser: Refuser, amqp_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    service = refuser.subscriptions.service
+    monkeypatch.setenv("AMQP_URL", amqp_url)
+    monkeypatch.setattr(cli, "services", lambda: [service])
+    ids = await dead(refuser, amqp_url, 3)
+    refuser.cured = True
+
+    async def told(*words: str) -> str:
+        capsys.readouterr()  # the consumer's log
+        assert await asyncio.to_thread(cli.main, ["dead", *words]) == 0
+        return capsys.readouterr().out
+
+    assert (await told("list")).split() == [service, "3"]
+    shown = [json.loads(line) for line in (await told("show", service)).splitlines()]
+    assert {UUID(letter["id"]) for letter in shown} == set(ids)
+    assert all("data" not in letter for letter in shown), "they may be private"
+    with_data = (await told("show", service, "--data", "--limit", "1")).splitlines()
+    assert [json.loads(line)["data"]["action"][:3] for line in with_data] == ["act"]
+    assert await told("drop", service, "--id", str(ids[0])) == "1 dropped\n"
+    assert await told("replay", service, "--id", str(ids[0])) == f"0 given back to {service}\n"
+    assert await told("replay", service, "--all") == f"2 given back to {service}\n"
+    await eventually(lambda: _is(sorted(refuser.heard), sorted(ids[1:])))
+    assert (await told("show", service)) == ""
+
+
+def test_the_command_wants_to_know_which_letters_and_of_whom(capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (
+        ["drop", "reporting"],
+        ["replay", "reporting"],
+        ["drop", "nobody", "--all"],
+        ["drop", "auth", "--all", "--id", "x"],
+    ):
+        with pytest.raises(SystemExit) as refused:
+            cli.main(["dead", *words])
+        assert refused.value.code == 2
 
 
 async def _is(found: list[UUID], expected: list[UUID]) -> bool:
