@@ -1,10 +1,11 @@
 # EduStream. `make` alone lists what there is; deploy/local does the work.
 .DEFAULT_GOAL := help
-.PHONY: help run stop status env test test-fast lint format types contracts migrations migrate migration resync rebuild samples bench bench-gateway test-faults asyncapi service secrets \
+.PHONY: help run stop status env test test-fast lint format types contracts migrations migrate migration resync rebuild backup restore samples bench bench-gateway test-faults asyncapi service secrets \
         lock clean distclean packages dev-packages
 
 PY := .venv/bin/python
 ARGS ?=
+ON ?= local
 WORKERS ?= auto
 FIND_PYTHON = for p in $(PYTHON) python3 python3.13 python3.12 python3.11 ''; do [ -n "$$p" ] && "$$p" -c '' 2>/dev/null && break; done; \
 	[ -n "$$p" ] || { echo "edustream: no Python found: install Python 3.11 or newer, or name it with PYTHON=." >&2; exit 1; }
@@ -60,6 +61,12 @@ resync: packages ## let a service say the state of everything again, for replica
 
 rebuild: packages ## make the read models anew from the stream and the owners: SERVICE=reporting
 	@$(PY) -m deploy.local call "$(SERVICE)" rebuild
+
+backup: packages ## every database into one file below backups/, of `make run` (or ON=compose)
+	@$(PY) -m deploy.backup --on $(ON) backup
+
+restore: packages ## put the databases back as they were: FILE=backups/….tar (ON=compose, FORCE=1)
+	@$(PY) -m deploy.backup --on $(ON) restore "$(FILE)" $(if $(FORCE),--force)
 
 samples: dev-packages ## write golden samples of events that have none
 	@$(PY) -m tests.contracts.golden

