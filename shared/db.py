@@ -10,7 +10,7 @@ from fastapi import Depends, Request
 from psycopg.rows import class_row, dict_row, scalar_row, tuple_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
-from shared import tracing
+from shared import metrics, tracing
 from shared.errors import Unavailable
 
 T = TypeVar("T")
@@ -96,6 +96,11 @@ class Database:
             check=AsyncConnectionPool.check_connection,
         )
         self._answered_at = float("-inf")
+
+        stats = self.pool.get_stats
+        metrics.pool_size.labels(name).set(size)  # the others are asked for when somebody looks
+        metrics.pool_in_use.labels(name).set_function(lambda: stats()["pool_size"] - stats()["pool_available"])
+        metrics.pool_waiting.labels(name).set_function(lambda: stats()["requests_waiting"])
 
     async def open(self) -> None:
         await self.pool.open()

@@ -1,6 +1,7 @@
 """Inbox: each event has its effect once. Handlers and the inbox row share a transaction; the message is acknowledged after it."""
 
 import asyncio
+import contextlib
 import random
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
@@ -9,6 +10,7 @@ from typing import Any, TypeVar
 
 import psycopg
 from aio_pika.abc import AbstractConnection, AbstractIncomingMessage
+from aio_pika.exceptions import AMQPError
 from pydantic import ValidationError
 
 from shared import broker, context, logs, metrics, tracing
@@ -18,6 +20,7 @@ from shared.errors import Refusal, Unavailable
 from shared.events.base import Envelope, Event
 
 PREFETCH = 32  # messages in work at once
+MEASURED_EVERY = 10.0  # seconds
 BACK_OFF = (0.05, 5.0)  # seconds before a message is given back: first attempt, most
 
 log = logs.get(__name__)
@@ -88,10 +91,26 @@ class Consumer:
     async def _session(self, connection: AbstractConnection) -> None:
         channel = await broker.consumer_channel(connection, PREFETCH)
         queue = await broker.declare_inbox(channel, self._subscriptions.service, self._subscriptions.bindings)
-        async with asyncio.TaskGroup() as tasks, queue.iterator() as messages:
-            async for message in messages:
-                tasks.create_task(self._settle(message))
+        measuring = asyncio.create_task(self._measure(connection))
+        try:
+            async with asyncio.TaskGroup() as tasks, queue.iterator() as messages:
+                async for message in messages:
+                    tasks.create_task(self._settle(message))
+        finally:
+            measuring.cancel()
         raise ConnectionError("the broker stopped delivering")
+
+    async def _measure(self, connection: AbstractConnection) -> None:
+        """Export how much waits, as the broker counts it. Should the broker refuse to say, the old numbers stay."""
+        service = self._subscriptions.service
+        gauges = {f"edustream.{service}": metrics.queue_depth, f"edustream.{service}.dead": metrics.dead_letters}
+        with contextlib.suppress(AMQPError, OSError, RuntimeError):
+            channel = await connection.channel()
+            while True:
+                for name, gauge in gauges.items():
+                    queue = await channel.get_queue(name)
+                    gauge.labels(service).set(queue.declaration_result.message_count or 0)
+                await asyncio.sleep(MEASURED_EVERY)
 
     async def _settle(self, message: AbstractIncomingMessage) -> None:
         """Acknowledge, give back or bury one message. Never raises for what the message holds."""

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import time
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +10,7 @@ from psycopg.rows import tuple_row
 
 from shared import metrics, tracing
 from shared.broker import Broker, Publisher
-from shared.db import LIFELINE, Tx
+from shared.db import LIFELINE, Database, Tx
 from shared.events.base import Event
 
 BATCH = 500  # rows published at once
@@ -53,7 +52,6 @@ class Relay:
         self._url = database_url
         self._broker = broker
         self._service = service
-        self._measured_at = float("-inf")
 
     async def run(self) -> None:
         """Relay for ever; connection failures of either side are waited out."""
@@ -91,17 +89,16 @@ class Relay:
         return len(rows)
 
     async def _wait(self, database: psycopg.AsyncConnection[Any]) -> None:
-        await self._measure(database)
         async for _ in database.notifies(timeout=POLL, stop_after=1):
             pass
 
-    async def _measure(self, database: psycopg.AsyncConnection[Any]) -> None:
-        if time.monotonic() - self._measured_at < POLL:
-            return
-        self._measured_at = time.monotonic()
-        depth, age = await (await database.execute(DEPTH)).fetchone() or (0, 0.0)
-        metrics.outbox_depth.labels(self._service).set(depth)
-        metrics.outbox_age.labels(self._service).set(age)
+
+async def measure(database: Database, service: str) -> None:
+    """Export what waits. Not by the relay: it is when that has no broker, or hangs, that somebody has to know."""
+    async with database.reading() as tx:
+        depth, age = await (await tx.connection.execute(DEPTH)).fetchone() or (0, 0.0)
+    metrics.outbox_depth.labels(service).set(depth)
+    metrics.outbox_age.labels(service).set(age)
 
 
 async def _send(publisher: Publisher, event_id: UUID, exchange: str, routing_key: str, body: bytes) -> None:

@@ -5,7 +5,7 @@ import random
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from shared import idempotency, inbox, logs, metrics
+from shared import idempotency, inbox, logs, metrics, outbox
 from shared.broker import Broker
 from shared.db import Database
 from shared.inbox import Consumer, Subscriptions
@@ -34,6 +34,7 @@ class Job:
 
 
 HOUSEKEEPING = (
+    Job("measure_outbox", 5, lambda runtime: outbox.measure(runtime.database, runtime.settings.service)),
     Job("forget_inbox", 3600, lambda runtime: inbox.forget_old(runtime.database)),
     Job("forget_idempotency_keys", 3600, lambda runtime: idempotency.forget_old(runtime.database)),
 )

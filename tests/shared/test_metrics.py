@@ -1,0 +1,70 @@
+"""What is exported for operators moves with what it is about."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+from aio_pika.abc import AbstractChannel
+from prometheus_client import REGISTRY
+
+from shared import inbox, outbox
+from shared.broker import Broker
+from shared.db import Database, Tx
+from shared.errors import Conflict
+from shared.events.messaging import MessageSent
+from shared.inbox import Consumer, Subscriptions
+from tests.shared.running import beside
+from tests.shared.test_inbox import post, ready
+from tests.waiting import eventually
+
+
+def value(name: str, **labels: str) -> float | None:
+    return REGISTRY.get_sample_value(name, labels)
+
+
+def becomes(name: str, wanted: float, **labels: str) -> Callable[[], Awaitable[bool]]:
+    async def look() -> bool:
+        return value(name, **labels) == wanted
+
+    return look
+
+
+async def test_the_use_of_the_pool_is_exported(database: Database) -> None:
+    assert value("edustream_pool_size", service="tests") == 8
+    await eventually(becomes("edustream_pool_in_use", 0, service="tests"))  # the first connection has been made
+    async with database.transaction(), database.reading():
+        assert value("edustream_pool_in_use", service="tests") == 2
+    assert value("edustream_pool_in_use", service="tests") == 0
+    assert value("edustream_pool_waiting", service="tests") == 0
+
+
+async def test_the_outbox_is_measured_without_a_broker(database: Database) -> None:
+    await outbox.measure(database, "tests")
+    assert value("edustream_outbox_depth", service="tests") == 0
+
+    async with database.transaction() as tx:
+        await outbox.publish(tx, *(MessageSent(message_id=n, sender_id=1, recipient_id=2) for n in range(3)))
+    await outbox.measure(database, "tests")
+
+    assert value("edustream_outbox_depth", service="tests") == 3
+    assert (value("edustream_outbox_age_seconds", service="tests") or 0) > 0
+
+
+async def test_what_waits_and_what_is_dead_is_exported(
+    subscriptions: Subscriptions, database: Database, channel: AbstractChannel, amqp_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inbox, "MEASURED_EVERY", 0.05)
+    gate = asyncio.Event()
+
+    @subscriptions.on(MessageSent)
+    async def refuse(_tx: Tx, _event: MessageSent) -> None:
+        await gate.wait()
+        raise Conflict("never")
+
+    await ready(channel, subscriptions)
+    async with beside(Consumer(subscriptions, database, Broker(amqp_url, "tests")).run()):
+        await post(channel, *(MessageSent(message_id=n, sender_id=1, recipient_id=2) for n in range(inbox.PREFETCH + 3)))
+        await eventually(becomes("edustream_queue_depth", 3, service="probe"))
+        gate.set()
+        await eventually(becomes("edustream_queue_depth", 0, service="probe"))
+        await eventually(becomes("edustream_dead_letters", inbox.PREFETCH + 3, service="probe"))
