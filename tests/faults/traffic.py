@@ -60,7 +60,9 @@ class Teacher:
 class Traffic:
     """Runs until `stop`. `attempts` is everything that was tried, `surprises` what should not have been answered."""
 
-    def __init__(self, students: list[Person], teachers: list[Teacher], administrator: Person, seed: int) -> None:
+    def __init__(
+        self, students: list[Person], teachers: list[Teacher], administrator: Person, promises: Promises, seed: int
+    ) -> None:
         self._students, self._teachers, self._administrator = students, teachers, administrator
         self._random = random.Random(seed)
         self._day = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=3)
@@ -69,7 +71,7 @@ class Traffic:
         self._fine: dict[str, float] = {}  # when the newest good attempt of each kind began
         self.attempts: list[Attempt] = []
         self.surprises: list[str] = []
-        self.promises = Promises()
+        self.promises = promises
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as tasks:
