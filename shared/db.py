@@ -1,5 +1,6 @@
 """PostgreSQL: a bounded pool, transactions that commit before the answer leaves, rows as typed objects."""
 
+import select
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -93,7 +94,7 @@ class Database:
             max_waiting=size * 20,
             open=False,
             kwargs={"autocommit": True, "options": SESSION, "application_name": name} | LIFELINE,
-            check=AsyncConnectionPool.check_connection,
+            check=_check,
         )
         self._answered_at = float("-inf")
 
@@ -145,6 +146,15 @@ class Database:
     async def ping(self) -> None:
         async with self.reading() as tx:
             await tx.value("SELECT 1")
+
+
+async def _check(connection: psycopg.AsyncConnection[Any]) -> None:
+    """Before each use: whether the server has hung up. It has said so on the socket then, where nothing else is to be expected;
+    only if there is something, ask. Asking always would be a round trip for each request: as much as most of them need at all."""
+    socket = select.poll()
+    socket.register(connection.fileno(), select.POLLIN)
+    if socket.poll(0):
+        await AsyncConnectionPool.check_connection(connection)
 
 
 def violated(error: psycopg.errors.IntegrityError) -> str:
