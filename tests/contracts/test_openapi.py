@@ -1,0 +1,85 @@
+"""The OpenAPI document is one: valid, kept in the repository as it is served, and good to generate clients from."""
+
+import re
+from typing import Any
+
+import httpx
+import pytest
+from jsonschema import Draft202012Validator
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from deploy import openapi
+from gateway.routes import SERVICES
+from tests.contracts.examples import ENDPOINTS, load
+from tests.contracts.openapi import Judge
+
+
+@pytest.fixture(scope="module")
+def document() -> dict[str, Any]:
+    return openapi.document()
+
+
+@pytest.fixture(scope="module")
+def operations(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    return [(f"{method.upper()} {path}", op) for path, item in document["paths"].items() for method, op in item.items()]
+
+
+def test_docs_openapi_json_is_up_to_date(document: dict[str, Any]) -> None:
+    assert openapi.FILE.read_text() == openapi.render(document), "run `make openapi`"
+
+
+def test_it_is_valid_openapi_3_1(document: dict[str, Any]) -> None:
+    assert document["openapi"].startswith("3.1.")
+    assert [error.message for error in OpenAPIV31SpecValidator(document).iter_errors()] == []
+
+
+def test_every_schema_is_a_valid_one(document: dict[str, Any]) -> None:
+    for schema in document["components"]["schemas"].values():
+        Draft202012Validator.check_schema(schema)
+
+
+def test_operation_ids_are_unique_and_names_for_functions(operations: list[tuple[str, dict[str, Any]]]) -> None:
+    ids = [operation["operationId"] for _, operation in operations]
+
+    assert len(ids) == len(set(ids))
+    assert [name for name in ids if not re.fullmatch(rf"({'|'.join(SERVICES)}|gateway)_[a-z_]+", name)] == []
+
+
+def test_every_endpoint_of_the_reference_is_an_operation(document: dict[str, Any]) -> None:
+    judge = Judge(document)
+
+    assert [endpoint for endpoint in ENDPOINTS if "responses" not in judge.operation(endpoint)] == []
+
+
+def test_every_example_has_its_status_described_by_itself(document: dict[str, Any]) -> None:
+    judge = Judge(document)
+
+    assert [str(example) for example in load() if str(example.status) not in judge.operation(example.endpoint)["responses"]] == []
+
+
+def test_every_operation_can_be_read_about(operations: list[tuple[str, dict[str, Any]]]) -> None:
+    for endpoint, operation in operations:
+        assert operation["summary"], endpoint
+        assert operation["tags"], endpoint
+
+
+def test_every_object_that_is_answered_names_its_properties(document: dict[str, Any]) -> None:
+    """An answer without a schema would let anything pass, and generators make nothing of it."""
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            answer = operation["responses"].get("200") or operation["responses"].get("201") or {}
+            for media_type, content in answer.get("content", {}).items():
+                assert content.get("schema"), f"{method} {path} {media_type}"
+
+
+def test_the_judge_sees_what_is_not_described(document: dict[str, Any]) -> None:
+    judge = Judge(document)
+    right = {"unread_count": 1}
+
+    assert judge.differences("GET /api/messages/unread/count", _answer(200, right)) == []
+    for status, body in ((200, right | {"secret": 1}), (200, {}), (200, {"unread_count": "1"}), (201, right), (200, None)):
+        assert judge.differences("GET /api/messages/unread/count", _answer(status, body)) != [], body
+
+
+def _answer(status: int, body: Any) -> httpx.Response:
+    return httpx.Response(status, json=body)
