@@ -171,4 +171,6 @@ def _instant(moment: datetime | date | None, of_a_day: timedelta) -> datetime | 
 
 
 def _said(only: Filter) -> dict[str, str]:
-    return {name: str(value) for name in Filter.__slots__ if (value := getattr(only, name)) is not None}
+    """The filters, by the names of their parameters."""
+    asked = {"action_type": only.action, "user_id": only.user_id, "from": only.from_at, "to": only.to_at}
+    return {name: str(value) for name, value in asked.items() if value is not None}

@@ -146,12 +146,16 @@ async def test_an_export_as_csv_has_a_header_and_no_formulas(service: Harness) -
 
 
 async def test_an_export_is_itself_audited(service: Harness) -> None:
-    await service.person(7, "admin").get("/api/audit/logs/export", params={"format": "csv", "user_id": 3})
+    only = {"user_id": 3, "action_type": "login", "from": "2025-01-01", "to": "2025-01-31"}
+    answer = await service.person(7, "admin").get("/api/audit/logs/export", params={"format": "csv"} | only)
+
+    assert answer.status_code == 200
 
     (event,) = await service.outbox("reporting.audit.recorded.v1")
     assert event["data"]["action"] == "audit_log_exported"
     assert event["data"]["actor_id"] == 7
-    assert event["data"]["details"] == {"format": "csv", "user_id": "3"}
+    days = {"from": "2025-01-01 00:00:00+00:00", "to": "2025-02-01 00:00:00+00:00"}
+    assert event["data"]["details"] == {"format": "csv", "user_id": "3", "action_type": "login"} | days
 
 
 @pytest.mark.parametrize("purged_first", [False, True])
