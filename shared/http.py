@@ -15,6 +15,7 @@ from fastapi.routing import APIRoute
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared import context, logs, metrics, tracing
@@ -23,6 +24,7 @@ from shared.settings import ServiceSettings
 
 F = TypeVar("F", bound=Callable[..., Any])
 REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{8,64}$")
+METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 QUIET = ("/health", "/metrics")
 NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "Not modified: the client has it already"}}
 
@@ -181,10 +183,18 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
     return JSONResponse(problem(detail, "validation_error", wrong), status)
 
 
-async def _http_error(_request: Request, error: Exception) -> JSONResponse:
+async def _http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101  registered for it
     code = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}.get(error.status_code, "bad_request")
-    return JSONResponse(problem(str(error.detail), code), error.status_code, error.headers)
+    headers = {"Allow": _allowed(request)} if error.status_code == 405 else error.headers
+    return JSONResponse(problem(str(error.detail), code), error.status_code, headers)
+
+
+def _allowed(request: Request) -> str:
+    """Every method of this path (RFC 9110 10.2.1). Starlette names those of the first route that matches it."""
+    routes = request.app.router.routes
+    asked = {method: {**request.scope, "method": method} for method in METHODS}
+    return ", ".join(m for m, scope in asked.items() if any(route.matches(scope)[0] is Match.FULL for route in routes))
 
 
 async def _unexpected(_request: Request, _error: Exception) -> JSONResponse:
