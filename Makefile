@@ -1,6 +1,6 @@
 # EduStream. `make` alone lists what there is; deploy/local does the work.
 .DEFAULT_GOAL := help
-.PHONY: help run stop status env test test-fast lint format types contracts migrations migrate migration resync rebuild backup restore samples bench bench-gateway test-faults openapi asyncapi service secrets \
+.PHONY: help run stop status env test test-fast lint format types contracts migrations migrate migration resync rebuild backup restore samples bench bench-gateway test-faults openapi asyncapi k8s service secrets \
         lock clean distclean packages dev-packages
 
 PY := .venv/bin/python
@@ -12,7 +12,7 @@ FIND_PYTHON = for p in $(PYTHON) python3 python3.13 python3.12 python3.11 ''; do
 
 help: ## this list
 	@echo "EduStream. Usage: make <target>"
-	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1@\2/p' $(MAKEFILE_LIST) | awk -F@ '{ printf "%-14s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/  \1@\2/p' $(MAKEFILE_LIST) | awk -F@ '{ printf "%-14s %s\n", $$1, $$2 }'
 
 run: packages ## everything on this machine: servers, databases, demo data, services; Ctrl-C stops it
 	@$(PY) -m deploy.local run --stop-with-parent
@@ -85,6 +85,9 @@ openapi: packages ## write docs/openapi.json from the services
 
 asyncapi: packages ## write docs/asyncapi.json from the events
 	@$(PY) -m shared.cli asyncapi
+
+k8s: dev-packages ## write the manifests of deploy/k8s from its table
+	@$(PY) -m deploy.k8s
 
 service: packages ## write a new service that runs: NAME=payments
 	@$(PY) -m deploy.scaffold $(NAME)

@@ -186,7 +186,8 @@ def main() -> int:
   make migration SERVICE={name} MESSAGE="first tables"
   add ("/api/{name}", "{name}", R, R) to TABLE, and "{name}" to SERVICES, in gateway/routes.py
   make run
-  for operators: copy the blocks of a service in docker-compose.yml, and its name in deploy/postgres and deploy/compose_env.py""")
+  for operators: copy the blocks of a service in docker-compose.yml, its name in deploy/postgres, deploy/compose_env.py and
+  deploy/observability/prometheus.yml, and add a row to deploy/k8s/table.py (then `make k8s`)""")
     return 0
 
 
