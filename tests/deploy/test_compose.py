@@ -1,0 +1,76 @@
+"""docker-compose.yml: no secret has a default, everything is bounded, and every variable is one that somebody reads."""
+
+import re
+from typing import Any
+
+import pytest
+import yaml
+
+from deploy.compose_env import lines
+from deploy.local.processes import SERVICES
+from deploy.local.settings import ROOT
+from gateway.settings import GatewaySettings
+from shared.service import find
+from shared.settings import Settings
+
+TEXT = (ROOT / "docker-compose.yml").read_text()
+COMPOSE: dict[str, dict[str, Any]] = yaml.safe_load(TEXT)["services"]
+OURS = [name for name in COMPOSE if name == "gateway" or name.rpartition("-")[0] in SERVICES]
+SECRET = re.compile(r"\$\{(\w*(?:PASSWORD|TOKEN|PRIVATE_KEY))(\W[^}]*)?\}")
+# read by the object store's client and by OpenTelemetry's SDK
+LIBRARIES = ("AWS_", "OTEL_")
+
+
+def kind_of(name: str) -> str:
+    return name.rpartition("-")[2]
+
+
+@pytest.mark.parametrize("name", COMPOSE)
+def test_everything_is_restarted_and_bounded(name: str) -> None:
+    of = COMPOSE[name]
+    assert of["restart"] == ("on-failure" if kind_of(name) == "migrate" else "unless-stopped")
+    assert of["deploy"]["resources"]["limits"]["memory"]
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_our_containers_are_hardened_and_checked(name: str) -> None:
+    of = COMPOSE[name]
+    assert (of["read_only"], of["cap_drop"], of["security_opt"]) == (True, ["ALL"], ["no-new-privileges:true"])
+    assert (of.get("healthcheck") == {"disable": True}) == (kind_of(name) == "migrate")  # else the image's own
+    if kind_of(name) in ("api", "worker"):
+        assert of["deploy"]["replicas"] == f"${{{kind_of(name).upper()}_REPLICAS:-1}}"
+
+
+def test_no_secret_has_a_default_and_make_secrets_makes_them_all() -> None:
+    made = {line.partition("=")[0] for line in lines("admin@example.com")}
+    optional = {"GRAFANA_PASSWORD"}  # refused by its container, which is one of a profile
+    used = {match[1]: match[2] or "" for match in SECRET.finditer(TEXT) if match[1] not in optional}
+    assert {name for name in used if not any(f"${{{name}:?" in line for line in TEXT.splitlines())} == set()
+    assert used.keys() <= made
+    assert not re.search(r"(PASSWORD|TOKEN|PRIVATE_KEY):-[^}]", TEXT)
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_every_variable_is_one_that_the_process_reads(name: str) -> None:
+    service = name.rpartition("-")[0]
+    kind: type[Settings] = GatewaySettings if name == "gateway" else find(service).settings
+    known = {str(f.validation_alias or f"{service}_{field}".upper()) for field, f in kind.model_fields.items()}
+    everybodys = {f"{other.upper()}_URL" for other in SERVICES}
+    assert {v for v in COMPOSE[name]["environment"] if not v.startswith(LIBRARIES)} - everybodys - known - {
+        "EDUSTREAM_DATA"
+    } == set()
+    required = {str(f.validation_alias) for f in kind.model_fields.values() if f.is_required() and f.validation_alias}
+    assert required <= COMPOSE[name]["environment"].keys()
+
+
+def test_notifications_are_told_who_sends_and_by_whom() -> None:
+    told = COMPOSE["notifications-worker"]["environment"].keys()
+    mine = {f"NOTIFICATIONS_{field.upper()}" for field in ("mail_from", "web_url", "push_provider", "sms_provider")}
+    assert mine | {"SMTP_URL"} <= told
+
+
+def test_only_the_gateway_is_published_and_the_servers_have_no_way_out() -> None:
+    published = {name: of["ports"] for name, of in COMPOSE.items() if "ports" in of}
+    assert published.keys() == {"gateway", "prometheus", "grafana"}
+    assert all(port.startswith(("127.0.0.1:", "${EDUSTREAM_BIND:-127.0.0.1}:")) for (port,) in published.values())
+    assert {name for name, of in COMPOSE.items() if of["networks"] == ["inside"]} >= {"postgres", "redis", "rabbitmq"}
