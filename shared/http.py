@@ -66,6 +66,7 @@ def create_app(
         app.include_router(router)
     app.add_exception_handler(Refusal, _refusal)
     app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(UnicodeEncodeError, _not_unicode)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _unexpected)
     app.add_middleware(Observed, service=name)
@@ -181,6 +182,12 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
     detail = "; ".join(f"{w['field']}: {w['message']}" for w in wrong[:5])
     status = getattr(request.scope.get("endpoint"), "invalid_status", 422)
     return JSONResponse(problem(detail, "validation_error", wrong), status)
+
+
+async def _not_unicode(request: Request, _error: Exception) -> JSONResponse:
+    """JSON can spell half a character (`"\\ud800"`), which nothing can store; where no field's type saw it, it ends here."""
+    status = getattr(request.scope.get("endpoint"), "invalid_status", 422)
+    return JSONResponse(problem("A text holds half of a surrogate pair.", "validation_error"), status)
 
 
 async def _http_error(request: Request, error: Exception) -> JSONResponse:

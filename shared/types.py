@@ -17,7 +17,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")  # half a character is none, either
 _LINE_BREAK = re.compile(r"[\t\n\r]")
 _ZONES = frozenset(available_timezones())
 MAX_ID = 2**63 - 1
