@@ -16,6 +16,8 @@ from deploy.local.processes import SERVICES
 from deploy.local.suite import Suite
 from shared.service import declare_queue, find, run_command
 from tests.contracts.openapi import Judge
+from tests.e2e.authorisation.cast import Cast, assemble
+from tests.e2e.authorisation.things import Things
 from tests.e2e.authorisation.walk import Findings, walk
 from tests.e2e.collector import Collector, collecting
 from tests.e2e.people import Person, close_clients, signs_in
@@ -119,9 +121,21 @@ async def administrator(gateway: str) -> Person:
 
 
 @pytest.fixture(scope="package")
-async def findings(suite: Suite, administrator: Person, databases: Databases) -> Findings:
+async def cast(suite: Suite, administrator: Person) -> Cast:
+    """Callers of every kind."""
+    return await assemble(suite, administrator)
+
+
+@pytest.fixture(scope="package")
+def things(cast: Cast, gateway: str, databases: Databases) -> Things:
+    """Makes what requests are about."""
+    return Things(cast, gateway, databases)
+
+
+@pytest.fixture(scope="package")
+async def findings(suite: Suite, cast: Cast, things: Things) -> Findings:
     """What every caller was answered on every route."""
-    return await walk(suite, administrator, databases)
+    return await walk(suite, cast, things)
 
 
 @pytest.fixture(scope="package")

@@ -3,7 +3,7 @@
 import asyncio
 import io
 import itertools
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -26,7 +26,7 @@ LONG_DELETED = "UPDATE accounts SET deleted_at = now() - interval '400 days' WHE
 class Things:
     """Makes a fresh thing of each kind, through the gateway where it can be done today; the past is written into databases."""
 
-    def __init__(self, cast: Cast, gateway: str, databases: dict[str, str]) -> None:
+    def __init__(self, cast: Cast, gateway: str, databases: Mapping[str, str]) -> None:
         self.cast = cast
         self._gateway = gateway
         self._databases = databases

@@ -14,7 +14,7 @@ from websockets.asyncio.client import ClientConnection
 
 from deploy.local.suite import Suite
 from tests.e2e.authorisation.asking import BESIDE_OTHERS_NO_MORE, SPARE, Question, question
-from tests.e2e.authorisation.cast import Cast, assemble
+from tests.e2e.authorisation.cast import Cast
 from tests.e2e.authorisation.table import CALLERS, Row, declared, rows
 from tests.e2e.authorisation.things import Things
 from tests.e2e.people import Person
@@ -114,12 +114,10 @@ class Walk:
         return OPEN
 
 
-async def walk(suite: Suite, admin: Person, databases: Mapping[str, str]) -> Findings:
-    """Assemble the cast and go through the whole table once."""
-    cast = await assemble(suite, admin)
+async def walk(suite: Suite, cast: Cast, things: Things) -> Findings:
+    """Go through the whole table once."""
     limits = httpx.Limits(max_connections=40)
     async with httpx.AsyncClient(timeout=60, trust_env=False, limits=limits) as client:
-        things = Things(cast, suite.gateway_url, dict(databases))
         return await Walk(suite, cast, things, client).run()
 
 
