@@ -1,6 +1,6 @@
 # EduStream. `make` alone lists what there is; deploy/local does the work.
 .DEFAULT_GOAL := help
-.PHONY: help run stop status env test test-fast lint format types contracts migrations migrate migration resync rebuild backup restore samples bench bench-gateway test-faults openapi asyncapi k8s service secrets \
+.PHONY: help run stop status env test test-fast lint format types contracts migrations migrate migration resync rebuild backup restore samples bench bench-gateway test-faults fuzz openapi asyncapi k8s service secrets \
         lock clean distclean packages dev-packages
 
 PY := .venv/bin/python
@@ -79,6 +79,9 @@ bench-gateway: dev-packages ## the gateway beside HAProxy, nginx and a naive pro
 
 test-faults: dev-packages ## kill and hold every process while people use the suite, then reconcile: SECONDS=300, SEED= to repeat
 	@EDUSTREAM_FAULT_SECONDS=$(or $(SECONDS),300) EDUSTREAM_FAULT_SEED=$(or $(SEED),0) $(PY) -m pytest tests/faults -n0 -s $(ARGS)
+
+fuzz: dev-packages ## ask the running suite what nobody thought of: EXAMPLES=50 for each operation and role, SEED= to repeat
+	@EDUSTREAM_FUZZ_EXAMPLES=$(or $(EXAMPLES),50) EDUSTREAM_FUZZ_SEED=$(or $(SEED),$$(date +%s)) $(PY) -m pytest tests/e2e/test_whatever_is_sent.py -n0 $(ARGS)
 
 openapi: packages ## write docs/openapi.json from the services
 	@$(PY) -m deploy.openapi

@@ -45,17 +45,15 @@ async def test_what_cannot_be_done_is_refused_with_its_reason(
     assert_refused(judge, refusal.endpoint, answers[-1], refusal.status, refusal.code)
 
 
-@pytest.mark.parametrize("token", ["", "nonsense", "forged"])
 @pytest.mark.parametrize("endpoint", [endpoint for endpoint in ENDPOINTS if endpoint not in ACCESS["everybody"]])
 async def test_nobody_comes_in_without_a_good_token(
-    scenario: Scenario, judge: Judge, nobody: httpx.AsyncClient, endpoint: str, token: str
+    scenario: Scenario, judge: Judge, nobody: httpx.AsyncClient, endpoint: str
 ) -> None:
-    said = {"nonsense": "nonsense", "forged": scenario.admin.token[:-6] + "AAAAAA"}.get(token)
-    headers = {"Authorization": f"Bearer {said}"} if said else {}
-    answer = await nobody.request(*placed(endpoint, 1), headers=headers)
+    for token in ("", "nonsense", scenario.admin.token[:-6] + "AAAAAA"):
+        answer = await nobody.request(*placed(endpoint, 1), headers={"Authorization": f"Bearer {token}"} if token else {})
 
-    assert_refused(judge, endpoint, answer, 401, "invalid_token" if token else "unauthorized")
-    assert answer.headers["www-authenticate"] == "Bearer"
+        assert_refused(judge, endpoint, answer, 401, "invalid_token" if token else "unauthorized")
+        assert answer.headers["www-authenticate"] == "Bearer"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,29 @@
+"""Whatever anybody sends, nothing breaks and nothing is answered that is not described. `make fuzz` asks much more.
+
+Its name puts it last: whoever is made up as an administrator deletes and rejects people that other tests rely on."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.fuzzing import fuzz
+from tests.e2e.people import Person, registers
+
+pytestmark = pytest.mark.xdist_group("e2e")
+
+EXAMPLES = int(os.environ.get("EDUSTREAM_FUZZ_EXAMPLES") or 1)  # for each operation and role
+SEED = int(os.environ.get("EDUSTREAM_FUZZ_SEED") or 1)
+
+
+@pytest.mark.timeout(0 if EXAMPLES > 1 else 120)
+async def test_whatever_is_sent_every_answer_is_described_and_none_is_a_breakdown(
+    gateway: str, administrator: Person, tmp_path: Path
+) -> None:
+    people = {"student": await registers(gateway), "tutor": await registers(gateway, "tutor"), "admin": administrator}
+    phases = "examples,coverage,fuzzing,stateful" if EXAMPLES > 1 else "fuzzing"
+
+    # The administrator comes last: most requests of people who have been deleted would say little.
+    for role, person in people.items():
+        is_well, said = await fuzz(gateway, person.token, tmp_path, seed=SEED, examples=EXAMPLES, phases=phases)
+        assert is_well, f"as {role}:\n{said}"
