@@ -14,6 +14,8 @@ import websockets
 from tests.waiting import eventually
 
 PASSWORD = "password123"
+SECRETS = {PASSWORD}
+"""Every password and token of this run; no log may hold one."""
 _clients: list[httpx.AsyncClient] = []
 
 
@@ -125,6 +127,7 @@ async def signs_in(gateway: str, email: str, password: str, client: httpx.AsyncC
     client = client or _client(gateway)
     answer = await client.post("/auth/login", json={"email": email, "password": password})
     assert answer.status_code == 200, answer.text
+    SECRETS.update((password, answer.json()["access_token"], answer.json()["refresh_token"]))
     client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
     me = await client.get("/auth/me")
     assert me.status_code == 200, me.text
