@@ -1,6 +1,6 @@
 # EduStream. `make` alone lists what there is; deploy/local does the work.
 .DEFAULT_GOAL := help
-.PHONY: help run stop status env test test-fast lint format types contracts migrations migrate migration resync rebuild backup restore samples bench bench-gateway test-faults fuzz openapi asyncapi k8s service secrets \
+.PHONY: help run stop status env test test-fast lint format types contracts migrations migrate migration resync rebuild backup restore samples bench bench-gateway test-faults fuzz openapi asyncapi k8s service secrets secrets-scan sbom audit \
         lock clean distclean packages dev-packages
 
 PY := .venv/bin/python
@@ -100,6 +100,15 @@ secrets: ## write .env with fresh secrets, for docker compose
 
 lock: dev-packages ## settle versions and hashes anew (requirements*.txt)
 	@sh deploy/local/lock.sh
+
+sbom: dev-packages ## write sbom.json: what the images install, with hashes (CycloneDX)
+	@.venv/bin/cyclonedx-py requirements requirements.txt --pyproject pyproject.toml --output-format JSON --output-file sbom.json
+
+audit: dev-packages ## known vulnerabilities of what is locked; asks an advisory service (ARGS="--vulnerability-service osv")
+	@.venv/bin/pip-audit --requirement requirements.txt --disable-pip --require-hashes --strict $(ARGS)
+
+secrets-scan: dev-packages ## keys and tokens that do not belong into the repository
+	@.ci/secrets-scan
 
 clean: ## stop everything and forget all data
 	@if [ -x $(PY) ]; then $(PY) -m deploy.local clean; else rm -rf .data; fi
