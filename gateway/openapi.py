@@ -69,7 +69,9 @@ def merge(documents: dict[str, Json], routes: Routes, public_url: str) -> Json:
         for path, item in document.get("paths", {}).items():
             if (kept := _item(service, path, _renamed(item, names), routes, seen)) is not None:
                 paths[path] = kept
-        components |= {names.get(name, name): _renamed(schema, names) for name, schema in schemas[service].items()}
+        components |= {
+            names.get(name, name): _titled(name, _renamed(schema, names), names) for name, schema in schemas[service].items()
+        }
         tags[service] = {"name": service, "description": document.get("info", {}).get("description", f"What {service} owns.")}
         tags |= {tag["name"]: tag for tag in document.get("tags", [])}
     used = {tag for item in paths.values() for operation in _operations(item) for tag in operation["tags"]}
@@ -118,6 +120,11 @@ def _renamed(node: Any, names: dict[str, str]) -> Any:
             for key, value in node.items()
         }
     return [_renamed(value, names) for value in node] if isinstance(node, list) else node
+
+
+def _titled(name: str, schema: Json, names: dict[str, str]) -> Json:
+    """Makers of clients call a class by its schema's title: two of one title would be one class."""
+    return schema | {"title": names[name]} if name in names and schema.get("title") == name else schema
 
 
 def _item(service: str, path: str, item: Json, routes: Routes, seen: set[str]) -> Json | None:

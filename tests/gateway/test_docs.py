@@ -24,7 +24,10 @@ def document(service: str, *paths: str, **schemas: Any) -> dict[str, Any]:
         responses = {"200": {"description": "OK", "content": content}, "422": {"description": "Wrong", "content": invalid}}
         return {"get": {"operationId": f"{service}_{path.strip('/').replace('/', '_')}", "responses": responses}}
 
-    components = {"Item": {"type": "object", "title": service}, "HTTPValidationError": {"type": "object"}} | schemas
+    components = {
+        "Item": {"type": "object", "title": "Item", "description": service},
+        "HTTPValidationError": {"type": "object"},
+    } | schemas
     info = {"title": service, "version": "1"}
     return {"openapi": "3.1.0", "info": info, "paths": {p: operation(p) for p in paths}, "components": {"schemas": components}}
 
@@ -65,6 +68,10 @@ def test_a_name_that_means_two_things_gets_its_services_name_and_every_reference
     there = {f"{kind}/{name}" for kind, named in found["components"].items() for name in named}
     assert references(found) <= there
     assert references(found["components"]["schemas"]["AuthPage"]) == {"schemas/AuthItem"}
+    assert [found["components"]["schemas"][name]["title"] for name in ("AuthItem", "BookingsItem")] == [
+        "AuthItem",
+        "BookingsItem",
+    ]
     invalid = found["paths"]["/auth/me"]["get"]["responses"]["422"]
     assert references(invalid) == {"schemas/Problem"}
 
