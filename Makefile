@@ -1,6 +1,6 @@
 # EduStream. `make` alone lists what there is; deploy/local does the work.
 .DEFAULT_GOAL := help
-.PHONY: help run stop status env test test-fast lint format types contracts migrations migrate migration resync rebuild backup restore samples bench bench-gateway test-faults fuzz openapi asyncapi k8s service secrets secrets-scan sbom audit \
+.PHONY: help run stop status env test test-fast lint format types contracts migrations migrate migration resync rebuild backup restore samples bench bench-gateway test-faults fuzz clients openapi asyncapi k8s service secrets secrets-scan sbom audit \
         lock clean distclean packages dev-packages
 
 PY := .venv/bin/python
@@ -82,6 +82,10 @@ test-faults: dev-packages ## kill and hold every process while people use the su
 
 fuzz: dev-packages ## ask the running suite what nobody thought of: EXAMPLES=50 for each operation and role, SEED= to repeat
 	@EDUSTREAM_FUZZ_EXAMPLES=$(or $(EXAMPLES),50) EDUSTREAM_FUZZ_SEED=$(or $(SEED),$$(date +%s)) $(PY) -m pytest tests/e2e/test_whatever_is_sent.py -n0 $(ARGS)
+
+clients: ## make TypeScript types of docs/openapi.json and have a front end's lines checked against them; needs npm and its registry
+	@mkdir -p .data/clients && cp -R tests/contracts/clients/typescript/. .data/clients
+	@cd .data/clients && npm ci --no-audit --no-fund --ignore-scripts --silent && npm run --silent generate && npm run --silent check
 
 openapi: packages ## write docs/openapi.json from the services
 	@$(PY) -m deploy.openapi
