@@ -76,6 +76,8 @@ class Application:
         await link.start()
         stack.push_async_callback(link.stop)
         verifier = TokenVerifier(keys_at(settings.auth_url))
+        preparing = asyncio.create_task(verifier.prepare())
+        stack.callback(preparing.cancel)
         follower = Follower(verifier.revocations, Broker(settings.amqp_url, "gateway"), settings.redis_url)
         following = asyncio.create_task(follower.run())
         stack.callback(following.cancel)

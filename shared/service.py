@@ -61,6 +61,8 @@ def build(service: Service, settings: ServiceSettings, *, api: bool = True, work
                 await stack.enter_async_context(background(follower.run()))
             if service.setup:
                 await stack.enter_async_context(service.setup(app))
+            if api:
+                stack.callback(asyncio.ensure_future(app.state.tokens.prepare()).cancel)
             if worker:
                 runtime = Runtime(settings, database)
                 await stack.enter_async_context(background(work(runtime, service.subscriptions, service.jobs)))

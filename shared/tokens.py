@@ -110,6 +110,15 @@ class KeySet:
         self.renew()
         return self._keys.get(kid)
 
+    async def prepare(self) -> None:
+        """Ask until there is a key, so that a process which started while auth was there goes on when it no longer is."""
+        wait = ASK_AGAIN
+        while not self._keys:
+            await self._ask()
+            if not self._keys:
+                await asyncio.sleep(wait)
+                wait = min(wait * 2, PAUSE)
+
     def renew(self) -> None:
         """Ask beside whatever is going on, if it is time."""
         if self.age > KEYS_FOR and time.monotonic() - self._tried_at > ASK_AGAIN and not self._asking.locked():
@@ -140,6 +149,7 @@ class TokenVerifier:
         self.revocations = Revocations() if revocations is None else revocations
         self._known: OrderedDict[str, Claims] = OrderedDict()
         self._keys = KeySet(fetch_keys, withdrawn=self._known.clear)
+        self.prepare = self._keys.prepare
 
     async def verify(self, token: str) -> Claims:
         """The token's claims. Raises `InvalidToken`, or `Unavailable` when no key could be had yet."""

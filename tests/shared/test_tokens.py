@@ -170,6 +170,23 @@ async def test_without_any_key_a_token_can_be_neither_trusted_nor_refused(auth: 
             await verifier.verify(token(7))
 
 
+async def test_who_had_keys_in_time_goes_on_without_auth(auth: Auth, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tokens, "ASK_AGAIN", 0.01)
+    auth.fails = True
+    verifier = TokenVerifier(auth.fetch)
+    preparing = asyncio.ensure_future(verifier.prepare())
+    await eventually(lambda: _asked_twice(auth))
+    auth.fails = False
+    await preparing
+    auth.fails = True
+
+    assert (await verifier.verify(token(42))).user_id == 42
+
+
+async def _asked_twice(auth: Auth) -> bool:
+    return auth.asked >= 2
+
+
 async def test_a_new_key_is_learnt_from_the_first_token_that_names_it(auth: Auth, clock: Clock) -> None:
     verifier = TokenVerifier(auth.fetch)
     await verifier.verify(token(7))
