@@ -1,14 +1,49 @@
 """JSON log lines on standard output, with the request id of whatever is being worked on."""
 
+import asyncio
 import logging
 import sys
-from typing import Any
+import threading
+from typing import Any, TextIO, cast
 
 import structlog
 
 from shared import context
 
+GATHERED_FOR = 0.05  # seconds
 HIDDEN = frozenset({"password", "token", "access_token", "refresh_token", "authorization", "message", "secret"})
+
+
+class Gathering(logging.StreamHandler[TextIO]):
+    """Writes lines together, soon after the first of them: a write for each was a fifth of what a request costs.
+
+    What is worse than INFO is written at once, with what was said before it; so is whatever is said outside of an event loop. A
+    process that is killed loses the lines of its last moment, one that ends writes them (`logging.shutdown`)."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
+        self._lines: list[str] = []
+        self._promised: asyncio.AbstractEventLoop | None = None  # the loop that will write
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._lines.append(self.format(record) + self.terminator)
+        except Exception:
+            self.handleError(record)
+            return
+        loop = None if record.levelno > logging.INFO else asyncio._get_running_loop()
+        if loop is None:
+            self.flush()
+        elif self._promised is not loop:
+            self._promised = loop
+            loop.call_later(GATHERED_FOR, self.flush)
+
+    def flush(self) -> None:
+        with cast("threading.RLock", self.lock):
+            lines, self._lines, self._promised = self._lines, [], None
+            if lines:
+                self.stream.write("".join(lines))
+            super().flush()
 
 
 def configure(service: str, level: str = "INFO") -> None:
@@ -29,7 +64,7 @@ def configure(service: str, level: str = "INFO") -> None:
         cache_logger_on_first_use=True,
     )
     structlog.contextvars.bind_contextvars(service=service)
-    handler = logging.StreamHandler(sys.stdout)
+    handler = Gathering(sys.stdout)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
