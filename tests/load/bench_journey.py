@@ -160,8 +160,11 @@ def empty(seconds: float, connections: int) -> float:
 
 def _spent(pid: int) -> float:
     """Of a process and of all that came from it."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:  # it has just ended, and counts as its parent's from now on
+        return 0.0
     return sum(map(int, fields[11:15])) / TICK + sum(_spent(int(child)) for child in children)
 
 
