@@ -14,11 +14,20 @@ UNFIT = "positive_data_acceptance,negative_data_rejection,unsupported_method,all
 NOT_ASKED = "^/auth/(logout|logout-all|me|change-password)$"
 
 
-async def fuzz(gateway: str, token: str, folder: Path, *, seed: int, examples: int, phases: str = "fuzzing") -> tuple[bool, str]:
-    """Ask every operation so many things, signed in by `token`; whether all went well, and what schemathesis has to say."""
+async def fuzz(gateway: str, token: str, folder: Path, *, seed: int, examples: int, phases: str, paths: str) -> tuple[bool, str]:
+    """Ask every operation of these paths so many things, signed in by `token`; whether all went well, and what was said."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "schemathesis.cli", "--no-color", "run", str(FILE), "--url", gateway),
-        *("--header", f"Authorization: Bearer {token}", "--exclude-path-regex", NOT_ASKED, "--exclude-checks", UNFIT),
+        *(
+            "--header",
+            f"Authorization: Bearer {token}",
+            "--include-path-regex",
+            paths,
+            "--exclude-path-regex",
+            NOT_ASKED,
+            "--exclude-checks",
+            UNFIT,
+        ),
         *("--phases", phases, "--max-examples", str(examples), "--seed", str(seed), "--workers", "2"),
         *("--request-timeout", "30", "--warnings", "off", "--generation-database", "none"),
         cwd=folder,
