@@ -1,3 +1,3 @@
-"""What every test may ask for: real servers (`tests.servers`)."""
+"""What every test may ask for: real servers (`tests.servers`), a real browser (`tests.browser`)."""
 
-pytest_plugins = ["tests.servers"]
+pytest_plugins = ["tests.servers", "tests.browser"]

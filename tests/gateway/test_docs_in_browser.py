@@ -1,26 +1,13 @@
 """The documentation in a real browser that can reach nothing but the gateway."""
 
-import shutil
-from collections.abc import AsyncIterator
-
 import pytest
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, Page, expect
 
 from deploy.local import ports
+from tests.browser import watch
 from tests.gateway.conftest import Services, StartGateway
 from tests.gateway.standin import Exchange
 from tests.gateway.test_docs import document
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.skip("no Chromium on this machine")
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        yield browser
-        await browser.close()
 
 
 @pytest.fixture
@@ -31,17 +18,6 @@ async def page(browser: Browser, start_gateway: StartGateway, services: Services
     gateway = await start_gateway(EDUSTREAM_PORT=port, PUBLIC_URL=f"http://127.0.0.1:{port}")
     context = await browser.new_context(base_url=gateway.url)
     return await context.new_page()
-
-
-def watch(page: Page) -> tuple[list[str], list[str]]:
-    """Addresses asked for beyond the gateway, and errors of scripts, as they come."""
-    strangers: list[str] = []
-    errors: list[str] = []
-    page.on(
-        "request", lambda r: strangers.append(r.url) if not r.url.startswith(("http://127.0.0.1", "data:", "blob:")) else None
-    )
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    return strangers, errors
 
 
 async def test_swagger_shows_every_operation_and_can_try_one(page: Page, services: Services) -> None:
