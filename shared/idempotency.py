@@ -64,7 +64,7 @@ def _canonical(view: type[BaseModel], request: object) -> bytes:
 
 
 async def _once(
-    key: Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+$")] = None,
+    key: Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=200, pattern=r"^[\x20-\x7e]+$")] = None,
 ) -> Once:
     return Once(key)
 
