@@ -77,7 +77,10 @@ async def mark_read(tx: Tx, actor: Principal, message_id: int, now: datetime) ->
 async def mark_all_read(tx: Tx, actor: Principal, other_id: int, now: datetime) -> int:
     """Everything that `other_id` wrote to the actor is read; how many messages were not yet."""
     side = {"owner_id": actor.user_id, "other_id": other_id}
-    await tx.run(queries.LOCK_SIDE, **side)  # whoever is writing now comes before, and is counted, or after, and is unread
+    # Whoever is writing now comes before, and is counted, or after, and is unread. Where there was no thread to lock nothing had
+    # been written: what comes meanwhile is after.
+    if not await tx.run(queries.LOCK_SIDE, **side):
+        return 0
     rows = await tx.rows(queries.MARK_ALL_READ, **side, now=now)
     ids = sorted(row["id"] for row in rows)
     if ids:

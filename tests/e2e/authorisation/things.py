@@ -20,7 +20,9 @@ UPDATE bookings SET status = 'COMPLETED', start_at = now() - make_interval(hours
     end_at = now() - make_interval(hours => %(hours)s)
 WHERE id = %(id)s
 """
-LONG_DELETED = "UPDATE accounts SET deleted_at = now() - interval '400 days' WHERE id = %(id)s"
+LONG_DELETED = """
+UPDATE accounts SET created_at = now() - interval '401 days', deleted_at = now() - interval '400 days' WHERE id = %(id)s
+"""
 
 
 class Things:

@@ -1,5 +1,7 @@
 """The reporting service for its tests: one application per test session, an empty database per test."""
 
+from collections.abc import Callable
+
 import pytest
 
 from tests.harness import Harness
@@ -8,8 +10,9 @@ from tests.services.conftest import Start
 
 
 @pytest.fixture(scope="session")
-async def running_service(start: Start) -> Harness:
-    return await start("reporting")
+async def running_service(start: Start, new_vhost: Callable[[str], str]) -> Harness:
+    """In a vhost apart: a rebuild takes in whatever its stream holds."""
+    return await start("reporting", amqp_url=new_vhost("reporting"))
 
 
 @pytest.fixture
