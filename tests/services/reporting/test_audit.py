@@ -146,7 +146,7 @@ async def test_an_export_as_csv_has_a_header_and_no_formulas(service: Harness) -
 
 
 async def test_an_export_is_itself_audited(service: Harness) -> None:
-    only = {"user_id": 3, "action_type": "login", "from": "2025-01-01", "to": "2025-01-31"}
+    only: dict[str, Any] = {"user_id": 3, "action_type": "login", "from": "2025-01-01", "to": "2025-01-31"}
     answer = await service.person(7, "admin").get("/api/audit/logs/export", params={"format": "csv"} | only)
 
     assert answer.status_code == 200
