@@ -4,7 +4,7 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import aio_pika
@@ -20,6 +20,7 @@ PUBLISH_TIMEOUT = 10.0  # seconds to wait for a confirm
 MAX_DELIVERIES = 20
 BACK_OFF = (0.1, 5.0)  # seconds between attempts to connect: first, most
 STEADY = 10.0  # seconds after which a session counts as having worked
+FAREWELL = 5.0  # seconds to take leave of a broker, which may never answer
 
 log = logs.get(__name__)
 Session = Callable[[AbstractConnection], Awaitable[None]]
@@ -41,8 +42,11 @@ class Broker:
         while True:
             started = time.monotonic()
             try:
-                async with await self._connect(purpose) as connection:
+                connection = await self._connect(purpose)
+                try:
                     await _until_closed(connection, session)
+                finally:
+                    await _end(asyncio.ensure_future(connection.close()))
             except asyncio.CancelledError:
                 raise
             except Exception as error:  # whatever it was, the answer is to start anew
@@ -77,7 +81,18 @@ async def _until_closed(connection: AbstractConnection, session: Session) -> Non
     finally:
         for task in (work, closed):
             task.cancel()
-        await asyncio.gather(work, closed, return_exceptions=True)
+        await _end(work, closed)
+
+
+async def _end(*tasks: "asyncio.Future[Any]") -> None:
+    """Wait for their end, but not for ever: a call that was interrupted, or a broker that is gone, may leave the library waiting
+    for an answer that never comes, and whoever waited for that would be connected to nothing for good."""
+    done, stuck = await asyncio.wait(tasks, timeout=FAREWELL)
+    for task in done:
+        if not task.cancelled():
+            task.exception()  # told already, or of no interest any more
+    for task in stuck:
+        task.cancel()
 
 
 async def consumer_channel(connection: AbstractConnection, prefetch: int = 0) -> AbstractChannel:

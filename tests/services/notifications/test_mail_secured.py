@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
@@ -38,6 +39,10 @@ class Office(Mailbox):
     async def handle_DATA(self, server: Any, session: Session, envelope: Envelope) -> str:  # noqa: N802  aiosmtpd's name
         self.encrypted.append(session.ssl is not None)
         return await super().handle_DATA(server, session, envelope)
+
+
+def url(port: int, password: str = PASSWORD.decode(), host: str = "localhost") -> str:
+    return f"smtp://{LOGIN.decode()}:{quote(password)}@{host}:{port}"
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +88,7 @@ async def test_a_mail_goes_by_tls_and_login(service: Harness, certificate: Path,
     await service.deliver(account(JANE), booking())
 
     async with serving(office, certificate) as port:
-        await sender(service, f"smtp://edustream:a%20password@localhost:{port}").send_due()
+        await sender(service, url(port)).send_due()
 
     assert await statuses(service) == {"sent": 1}
     assert (len(office.mails), office.encrypted, office.asked) == (1, [True], [PASSWORD])
@@ -94,7 +99,7 @@ async def test_a_server_with_a_certificate_that_nobody_vouches_for_gets_nothing(
     await service.deliver(account(JANE), booking())
 
     async with serving(office, certificate) as port:
-        await sender(service, f"smtp://edustream:a%20password@localhost:{port}").send_due()
+        await sender(service, url(port)).send_due()
 
     assert await statuses(service) == {"waiting": 1}
     assert (office.mails, office.asked) == ([], [])
@@ -106,7 +111,7 @@ async def test_a_refused_login_lets_mails_wait(service: Harness, certificate: Pa
     await service.deliver(account(JANE), booking())
 
     async with serving(office, certificate) as port:
-        await sender(service, f"smtp://edustream:wrong@localhost:{port}").send_due()
+        await sender(service, url(port, "wrong")).send_due()
 
     assert await statuses(service) == {"waiting": 1}
     assert (office.mails, office.asked) == ([], [b"wrong"])
@@ -117,7 +122,7 @@ async def test_a_password_is_not_told_to_a_distant_server_in_the_clear(service: 
     await service.deliver(account(JANE), booking())
 
     async with serving(office, None, "127.0.0.2") as port:  # as distant as this machine has
-        await sender(service, f"smtp://edustream:a%20password@127.0.0.2:{port}").send_due()
+        await sender(service, url(port, host="127.0.0.2")).send_due()
 
     assert await statuses(service) == {"waiting": 1}
     assert (office.mails, office.asked) == ([], [])
