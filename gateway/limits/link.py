@@ -66,12 +66,12 @@ class _Replies(asyncio.Protocol):
                 waiter.set_result(reply)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+        if not self.lost.done():  # first: whoever is told of a lost question asks the next one at once, and not here
+            self.lost.set_result(None)
         while self.waiting:
             waiter = self.waiting.popleft()
             if not waiter.done():
                 waiter.set_exception(LinkLost())
-        if not self.lost.done():
-            self.lost.set_result(None)
 
     def ask(self, *command: str | int | bytes) -> asyncio.Future[Any]:
         waiter: asyncio.Future[Any] = self._loop.create_future()
@@ -93,7 +93,7 @@ class Link:
 
     @property
     def ready(self) -> bool:
-        return self._replies is not None
+        return self._replies is not None and not self._replies.lost.done()
 
     async def start(self) -> None:
         """Returns after the first attempt, whatever came of it."""
@@ -114,7 +114,7 @@ class Link:
 
     def evaluate(self, keys: list[str], arguments: list[int]) -> asyncio.Future[Any]:
         """The script's answer. The future fails with `LinkLost`, or holds a `hiredis.ReplyError`."""
-        if self._replies is None:
+        if self._replies is None or self._replies.lost.done():
             raise LinkLost
         return self._replies.ask("EVALSHA", self._sha, len(keys), *keys, *arguments)
 

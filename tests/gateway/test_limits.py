@@ -252,3 +252,24 @@ async def test_a_flushed_script_is_loaded_again(start_gateway: StartGateway, own
 async def local_checks(client: httpx.AsyncClient) -> float:
     lines = (await client.get("/metrics")).text.splitlines()
     return float(next(line for line in lines if line.startswith("edustream_gateway_limits_local_total")).split()[1])
+
+
+async def test_who_waits_behind_a_question_that_is_lost_is_told_too(redis_url: str) -> None:
+    link = Link(Address.parse(redis_url), SCRIPT)
+    await link.start()
+    limiter, verdicts, rate = Limiter(link), list[Verdict](), Rate.parse("5/minute")
+    assert rate is not None
+    try:
+        limiter.check("first", rate, verdicts.append)
+        await asyncio.sleep(0)  # asked, and not answered: nothing was read since
+        limiter.check("second", rate, verdicts.append)
+        assert link._replies is not None
+        link._replies.transport.abort()  # as when Redis dies
+
+        await eventually(lambda: _are(verdicts, 2))
+    finally:
+        await link.stop()
+
+
+async def _are(verdicts: list[Verdict], number: int) -> bool:
+    return len(verdicts) == number
