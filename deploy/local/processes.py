@@ -10,11 +10,10 @@ from pathlib import Path
 from deploy.local.databases import DatabaseUrls
 from deploy.local.ports import LOOPBACK
 from deploy.local.program import Program, answers_200
-from deploy.local.settings import ROOT
+from deploy.local.settings import MACHINE, ROOT
 
 SERVICES = ("auth", "profiles", "bookings", "messaging", "notifications", "reporting")
 GATEWAY = "gateway"
-MACHINE = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "SSL_CERT_FILE", "SSL_CERT_DIR")
 # Variables that go to a process as they were given; a name that ends in _ stands for all that begin so.
 EVERYBODY = ("LOG_LEVEL", "OTEL_")
 GIVEN: dict[str, tuple[str, ...]] = {
@@ -53,6 +52,7 @@ def programs(deployment: Deployment) -> list[Program]:
         Program(
             name=name,
             command=(sys.executable, "-m", *command),
+            module=command,
             env=environment(deployment, name),
             cwd=deployment.directory,
             is_ready=partial(answers_200, deployment.ports[name], "/health/ready"),

@@ -22,6 +22,7 @@ class Program:
     prefix: tuple[str, ...] = ()  # becomes another user first; a change of user would undo dies_with_parent
     stop_signal: signal.Signals = signal.SIGTERM
     orphan_signal: signal.Signals = signal.SIGTERM
+    module: tuple[str, ...] = ()  # what `python -m` is told, of a program that may be forked instead (deploy/local/forge.py)
     talks_json: bool = False  # its warnings are worth showing on the terminal
 
     def detached(self) -> list[str]:

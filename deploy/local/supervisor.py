@@ -9,7 +9,9 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from deploy.local import forge
 from deploy.local.errors import LaunchError
+from deploy.local.forge import Forge, Forged
 from deploy.local.lifetime import Registry, sweep_group
 from deploy.local.logs import LogFile, Tell
 from deploy.local.program import Program
@@ -24,8 +26,9 @@ LAST_LINES = 15
 class Supervised:
     """One program and the process that runs it now."""
 
-    def __init__(self, program: Program, registry: Registry, log: LogFile, tell: Tell, relay: Tell) -> None:
+    def __init__(self, program: Program, forge: Forge | None, registry: Registry, log: LogFile, tell: Tell, relay: Tell) -> None:
         self.program = program
+        self._forge = forge
         self.ready = asyncio.Event()
         self.failed = asyncio.Event()
         self.pid: int | None = None
@@ -85,15 +88,7 @@ class Supervised:
         # Not asyncio's own pipe: with that, waiting for the process would also wait for children that hold it open.
         reading, writing = os.pipe()
         try:
-            process = await asyncio.create_subprocess_exec(
-                *self.program.attached(),
-                env=dict(self.program.env),
-                cwd=self.program.cwd,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=writing,
-                stderr=writing,
-                start_new_session=True,
-            )
+            process = await self._spawn(writing)
         finally:
             os.close(writing)
             output = asyncio.create_task(self._read(reading))
@@ -105,6 +100,19 @@ class Supervised:
         code = await process.wait()
         await self._bury(process.pid, output, watch)
         return code
+
+    async def _spawn(self, output: int) -> asyncio.subprocess.Process | Forged:
+        if self._forge and self.program.module:
+            return await self._forge.start(self.program, output)
+        return await asyncio.create_subprocess_exec(
+            *self.program.attached(),
+            env=dict(self.program.env),
+            cwd=self.program.cwd,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
 
     async def _bury(self, pid: int, output: "asyncio.Task[None]", watch: "asyncio.Task[None]") -> None:
         sweep_group(pid)
@@ -153,6 +161,7 @@ class Supervisor:
 
     def __init__(self, registry: Registry, log_of: Callable[[str], Path], tell: Tell, relay: Tell) -> None:
         self._registry, self._log_of, self._tell, self._relay = registry, log_of, tell, relay
+        self._forge = Forge() if forge.WORKS else None
         self._all: dict[str, Supervised] = {}
         self._logs: list[LogFile] = []
 
@@ -161,7 +170,7 @@ class Supervisor:
         for program in programs:
             log = LogFile(self._log_of(program.name))
             self._logs.append(log)
-            self._all[program.name] = Supervised(program, self._registry, log, self._tell, self._relay)
+            self._all[program.name] = Supervised(program, self._forge, self._registry, log, self._tell, self._relay)
             self._all[program.name].start()
 
     async def wait_ready(self, names: Iterable[str] | None = None, within: float = 180.0) -> None:
@@ -196,6 +205,8 @@ class Supervisor:
                 log.close()
             self._logs.clear()
             self._all.clear()
+            if self._forge:
+                await self._forge.close()
 
     def kill(self) -> None:
         """End everything without asking."""
