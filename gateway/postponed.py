@@ -28,9 +28,13 @@ class Postponed:
             self.flush()
 
     def flush(self) -> None:
+        """A transport whose peer has left meanwhile refuses with RuntimeError; what stands behind it is for others."""
         acts, self._acts = self._acts, []
         for act, data in acts:
-            if data is None:
-                act()
-            else:
-                act(data)
+            try:
+                if data is None:
+                    act()
+                else:
+                    act(data)
+            except RuntimeError:
+                continue

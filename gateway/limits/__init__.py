@@ -68,7 +68,8 @@ class Limiter:
         self._loop.call_later(GRACE, give_up)
 
     def _take(self) -> Batch:
-        if len(self._pending) <= MAX_BATCH:
+        """The next call's share, or all who wait when there is nobody to call: nobody would come back to the rest."""
+        if len(self._pending) <= MAX_BATCH or not self._link.ready:
             batch, self._pending = self._pending, {}
             return batch
         return {key: self._pending.pop(key) for key in list(self._pending)[:MAX_BATCH]}

@@ -170,6 +170,13 @@ async def test_strangers_are_counted_by_address_and_so_are_bad_tokens(limited: h
     assert await statuses(limited, 1, "GET", "/api/tutors", **there) == [200]
 
 
+async def test_guessing_addresses_is_counted(limited: httpx.AsyncClient, services: Services) -> None:
+    here = {"X-Forwarded-For": "203.0.113.6"}
+
+    assert await statuses(limited, 2, "GET", "/api/nothing", **here) == [404] * 2
+    assert await statuses(limited, 2, "GET", "/auth/..%2finternal", **here) == [400, 429]
+
+
 async def test_avatars_health_and_docs_are_not_counted(limited: httpx.AsyncClient, services: Services) -> None:
     here = {"X-Forwarded-For": "203.0.113.5"}
 
@@ -267,6 +274,21 @@ async def test_who_waits_behind_a_question_that_is_lost_is_told_too(redis_url: s
         link._replies.transport.abort()  # as when Redis dies
 
         await eventually(lambda: _are(verdicts, 2))
+    finally:
+        await link.stop()
+
+
+async def test_all_who_wait_are_told_when_redis_is_given_up(redis_url: str) -> None:
+    link = Link(Address.parse(redis_url), SCRIPT)
+    await link.start()
+    limiter, verdicts = Limiter(link), list[Verdict]()
+    try:
+        for user in range(1_200):  # more than two calls carry
+            limiter.check(f"user {user}", Rate(5, 60), verdicts.append)
+        await asyncio.sleep(0)  # asked, and not answered
+        link.drop()
+
+        await eventually(lambda: _are(verdicts, 1_200))
     finally:
         await link.stop()
 
