@@ -10,7 +10,6 @@ from typing import Any
 from gateway.openapi import merge
 from gateway.page import Page, tag_of, tagged
 from gateway.routes import Routes
-from gateway.upstream.errors import ServiceBroke
 from gateway.upstream.fetch import fetch
 from gateway.upstream.pool import Pool
 from shared.errors import NotFound, Refusal, Unavailable
@@ -49,22 +48,29 @@ class Documents:
 
     def __init__(self, pools: dict[str, Pool], routes: Routes, public_url: str) -> None:
         self._pools, self._routes, self._public_url = pools, routes, public_url
-        self._lock = asyncio.Lock()
+        self._looking: asyncio.Task[None] | None = None
         self._asked_at = float("-inf")
         self._raw: dict[str, bytes] = {}
         self._merged: tuple[bytes, bytes] | None = None
 
     async def current(self) -> tuple[bytes, bytes]:
-        """The document and its entity tag. Raises `Unavailable` while no service has given one."""
-        async with self._lock:
-            if self._merged is None or time.monotonic() - self._asked_at > ASK_EVERY:
-                await self._look()
-                self._asked_at = time.monotonic()
+        """The document and its entity tag. Raises `Unavailable` while no service has given one. Whoever comes when it is time to
+        look again is not kept waiting for a service that hangs: the next one gets what was found."""
+        if self._looking is None and (self._merged is None or time.monotonic() - self._asked_at > ASK_EVERY):
+            self._looking = asyncio.create_task(self._look())
+        if self._merged is None and self._looking is not None:
+            await asyncio.shield(self._looking)
         if self._merged is None:
             raise Unavailable("No service has said yet what it offers.")
         return self._merged
 
     async def _look(self) -> None:
+        try:
+            await self._ask()
+        finally:
+            self._asked_at, self._looking = time.monotonic(), None
+
+    async def _ask(self) -> None:
         found = await asyncio.gather(*(_document(pool) for pool in self._pools.values()))
         raw = self._raw | {name: body for name, body in zip(self._pools, found, strict=True) if body is not None}
         if raw == self._raw and (self._merged is not None or not raw):
@@ -76,17 +82,11 @@ class Documents:
 
 
 async def _document(pool: Pool) -> bytes | None:
-    for _ in range(2):  # a kept connection may just have been closed
-        try:
-            status, body = await fetch(pool, "/openapi.json", WITHIN)
-        except ServiceBroke as broke:
-            if broke.stale:
-                continue
-            return None
-        except (Refusal, TimeoutError):
-            return None
-        return body if status == 200 and _is_object(body) else None
-    return None
+    try:
+        status, body = await fetch(pool, "/openapi.json", WITHIN)
+    except (Refusal, TimeoutError):
+        return None
+    return body if status == 200 and _is_object(body) else None
 
 
 def _is_object(body: bytes) -> bool:
@@ -102,6 +102,7 @@ class Docs:
     def __init__(self, documents: Documents, public_url: str) -> None:
         self._documents = documents
         self._assets = {"start.js": START} | _assets()
+        self._asyncapi = ASYNCAPI.read_bytes(), tag_of(ASYNCAPI.read_bytes())
         self._tags = {name: tag_of(body) for name, body in self._assets.items()}
         self._policy = (
             "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
@@ -115,7 +116,7 @@ class Docs:
     async def serve(self, path: str, known_tag: bytes) -> Page:
         """Raises `Refusal`."""
         if path in ("/openapi.json", "/asyncapi.json"):
-            body, tag = await self._documents.current() if path == "/openapi.json" else _asyncapi()
+            body, tag = await self._documents.current() if path == "/openapi.json" else self._asyncapi
             return tagged(body, tag, known_tag, b"no-cache", b"application/json")
         if path in ("/docs", "/redoc"):
             policy = b"content-security-policy: %b\r\n" % self._policy
@@ -124,13 +125,6 @@ class Docs:
         if name not in self._assets:
             raise NotFound
         return tagged(self._assets[name], self._tags[name], known_tag, b"public, max-age=3600", TYPES[Path(name).suffix])
-
-
-def _asyncapi() -> tuple[bytes, bytes]:
-    if not ASYNCAPI.exists():
-        raise NotFound
-    body = ASYNCAPI.read_bytes()
-    return body, tag_of(body)
 
 
 def _assets() -> dict[str, bytes]:

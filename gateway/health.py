@@ -5,7 +5,6 @@ import json
 import time
 from datetime import UTC, datetime
 
-from gateway.upstream.errors import ServiceBroke
 from gateway.upstream.fetch import fetch
 from gateway.upstream.pool import Pool
 from shared.errors import Refusal
@@ -50,17 +49,11 @@ class Health:
 
 async def _ready(pool: Pool) -> tuple[str, str]:
     """How a service is, and its database."""
-    for _ in range(2):  # a kept connection may just have been closed
-        try:
-            status, body = await fetch(pool, "/health/ready", WITHIN)
-            database = json.loads(body).get("database", "")
-        except ServiceBroke as broke:
-            if broke.stale:
-                continue
-            return "unreachable", ""
-        except (Refusal, TimeoutError):
-            return "unreachable", ""
-        except (ValueError, AttributeError):
-            return "unhealthy", ""
-        return "healthy" if status == 200 else "unhealthy", database
-    return "unreachable", ""
+    try:
+        status, body = await fetch(pool, "/health/ready", WITHIN)
+        database = json.loads(body).get("database", "")
+    except (Refusal, TimeoutError):
+        return "unreachable", ""
+    except (ValueError, AttributeError):
+        return "unhealthy", ""
+    return "healthy" if status == 200 else "unhealthy", database

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 LAST_CHUNK = b"0\r\n\r\n"
 MOST_KEPT = 65_536  # bytes of a request held for a second attempt
+MOST_GATHERED = 65_536  # bytes of a body that is awaited whole: a slow client must not keep a connection to a service busy
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -24,6 +25,8 @@ class Passage:
 
     chunked = False  # towards the client
     again = False  # this is the second attempt
+    gathering = False  # the request's body, before a connection is taken
+    ended = False  # the last chunk of the request is among what has been sent
     sent = 0  # bytes of the request's body
     slow_service = False
     connection: Connection | None = None
@@ -37,14 +40,20 @@ class Passage:
 
     @property
     def hungry(self) -> bool:
-        """Whether more of the request's body could be passed on now."""
-        return self.connection is not None and not self.slow_service
+        """Whether more of the request's body could be taken now."""
+        return self.gathering or (self.connection is not None and not self.slow_service)
 
     def begin(self) -> None:
         length = self._request.length
         if length is not None and length > self._most:
             self._exchange.refuse(BodyTooLarge())
-            return
+        elif self._exchange.more_body and length is not None and length <= MOST_GATHERED:
+            self.gathering = True
+            self._ask_for_body()
+        else:
+            self._take_connection()
+
+    def _take_connection(self) -> None:
         connection = self._pool.take()
         if connection is None:
             self._exchange.run(self._connect(fresh=False))
@@ -69,27 +78,33 @@ class Passage:
         self.connection = connection
         whole = not exchange.more_body
         body = self._body_so_far()
-        data = self.kept + body if self.kept else head_for_service(request, exchange.client, exchange.path) + body
+        data = (self.kept or head_for_service(request, exchange.client, exchange.path)) + body
         if self.sent > self._most:
             exchange.refuse(BodyTooLarge())
             return
         if request.method in IDEMPOTENT:
             self.kept = data
         connection.begin(self, data, head_only=request.method == "HEAD", whole=whole)
-        if not whole and request.expects_100:
-            request.expects_100 = False
-            exchange.protocol.write(CONTINUE)
-        if not whole or exchange.held:
+        if not whole:
+            self._ask_for_body()
+        elif exchange.held:
             exchange.protocol.resume_reading()
+
+    def _ask_for_body(self) -> None:
+        if self._request.expects_100:
+            self._request.expects_100 = False
+            self._exchange.protocol.write(CONTINUE)
+        self._exchange.protocol.resume_reading()
 
     def _body_so_far(self) -> bytes:
         exchange = self._exchange
         body = b"".join(exchange.pieces)
         exchange.pieces.clear()
         self.sent += len(body)
-        if self._request.length is None:
-            return _chunk(body) + (b"" if exchange.more_body else LAST_CHUNK)
-        return body
+        if self._request.length is not None:
+            return body
+        before, self.ended = self.ended, not exchange.more_body
+        return _chunk(body) + (LAST_CHUNK if self.ended and not before else b"")
 
     # The client's side
 
@@ -97,7 +112,8 @@ class Passage:
         connection = self.connection
         if connection is None:
             self._exchange.pieces.append(piece)
-            self._exchange.protocol.pause_reading()
+            if not self.gathering:
+                self._exchange.protocol.pause_reading()
             return
         self.sent += len(piece)
         if self.sent > self._most:
@@ -111,9 +127,13 @@ class Passage:
         connection = self.connection
         if connection is not None:
             if self._request.length is None:
+                self.ended = True
                 connection.write(LAST_CHUNK)
                 self._keep(LAST_CHUNK)
             connection.sent_all = True
+        elif self.gathering:
+            self.gathering = False
+            self._take_connection()
 
     def _keep(self, piece: bytes) -> None:
         if self.kept is not None:
@@ -154,7 +174,7 @@ class Passage:
             self._exchange.finish()
 
     def broke(self, error: Refusal) -> None:
-        self.connection = None
+        self.connection, self.slow_service = None, False
         if self._exchange.started:
             self._exchange.cut(502)
         elif isinstance(error, ServiceBroke) and error.stale and self.kept and not self.again:

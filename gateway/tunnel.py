@@ -12,7 +12,7 @@ from gateway.frames import FrameMeter, FrameTooLarge, close_frame
 from gateway.incoming import head_for_service
 from gateway.sweeper import Sweeper
 from gateway.upstream.errors import ServiceBroke, ServiceTimeout, ServiceUnavailable
-from gateway.upstream.pool import CONNECT_TIMEOUT, Pool
+from gateway.upstream.pool import Pool
 from shared.errors import BadRequest, Refusal
 
 if TYPE_CHECKING:
@@ -110,6 +110,8 @@ class Tunnel:
             self.service_left()
 
     def to_service(self, data: bytes) -> None:
+        if self._over:
+            return
         self._seen = self._loop.time()
         try:
             self._from_client.feed(data)
@@ -135,13 +137,16 @@ class Tunnel:
         self.end(TRY_LATER, "the service went away")
 
     def end(self, code: int, reason: str) -> None:
-        """Close both sides; the client with `code`, unless the service's own close frame is on its way."""
+        """Close both sides; the client with `code`, unless the service's own close frame is on its way. Only our side of the
+        client's: a reset, because it is still sending, would destroy what it has not read yet."""
         if self._over:
             return
         self._finish()
         if not self._from_service.closing and self._from_service.between:
             self.client.transport.write(close_frame(code, reason))
-        self.client.transport.close()
+        if not self.client.transport.is_closing():
+            self.client.transport.write_eof()
+            self.client.transport.resume_reading()
         self._loop.call_later(LAST_WORDS, self.client.transport.abort)  # one who does not read must not keep the connection
         self.service.transport.abort()
 
@@ -167,10 +172,12 @@ class _ClientSide(asyncio.Protocol):
         self._tunnel.client_left()
 
     def pause_writing(self) -> None:
-        self._tunnel.service.transport.pause_reading()
+        if not self._tunnel.service.transport.is_closing():
+            self._tunnel.service.transport.pause_reading()
 
     def resume_writing(self) -> None:
-        self._tunnel.service.transport.resume_reading()
+        if not self._tunnel.service.transport.is_closing():
+            self._tunnel.service.transport.resume_reading()
 
 
 class _ServiceSide(asyncio.Protocol):
@@ -239,16 +246,7 @@ class _ServiceSide(asyncio.Protocol):
 
 
 async def _shake(pool: Pool, head: bytes) -> _ServiceSide:
-    loop = asyncio.get_running_loop()
-    if not pool.breaker.allows(loop.time()):
-        raise ServiceUnavailable
-    try:
-        async with asyncio.timeout(CONNECT_TIMEOUT):
-            _, side = await loop.create_connection(_ServiceSide, pool.host, pool.port, ssl=pool.tls)
-    except (OSError, TimeoutError) as error:
-        pool.breaker.failed(loop.time())
-        raise ServiceUnavailable from error
-    pool.breaker.succeeded()
+    side = await pool.open(_ServiceSide)
     side.transport.write(head)
     try:
         async with asyncio.timeout(HANDSHAKE_TIMEOUT):

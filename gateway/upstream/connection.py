@@ -40,7 +40,7 @@ class Connection(asyncio.Protocol):
     __slots__ = (
         "_answer_within", "_closed", "_deadline", "_head_only", "_listener", "_loop", "_needs_eof", "_on_lost",
         "_parser", "_paused", "_postponed", "_raw", "_served", "_stuck", "_told", "body", "done", "head", "idle_since",
-        "keep", "sent_all", "status", "transport",
+        "keep", "retires_at", "sent_all", "status", "transport",
     )  # fmt: skip
 
     def __init__(self, on_lost: Callable[["Connection"], None], answer_within: float, postponed: Postponed) -> None:
@@ -51,7 +51,7 @@ class Connection(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
         self._listener: Listener | None = None
         self._closed = self._served = self._stuck = False
-        self.idle_since = 0.0
+        self.idle_since = self.retires_at = 0.0
         self._reset()
 
     def _reset(self) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 
 from gateway.upstream.connection import Connection
+from gateway.upstream.errors import ServiceBroke
 from gateway.upstream.pool import Pool
 from shared.errors import Refusal
 
@@ -33,12 +34,21 @@ class _Whole:
 
 async def fetch(pool: Pool, path: str, within: float) -> tuple[int, bytes]:
     """Status and body of a GET. Raises `Refusal` or TimeoutError."""
-    head = f"GET {path} HTTP/1.1\r\nhost: {pool.host}:{pool.port}\r\naccept: application/json\r\n\r\n".encode()
     async with asyncio.timeout(within):
-        connection = await pool.acquire()
         try:
-            answer = _Whole()
-            connection.begin(answer, head, head_only=False, whole=True)
-            return await answer.found
-        finally:
-            pool.release(connection)
+            return await _ask(pool, path, fresh=False)
+        except ServiceBroke as broke:
+            if not broke.stale:
+                raise
+            return await _ask(pool, path, fresh=True)  # a kept connection had just been closed
+
+
+async def _ask(pool: Pool, path: str, *, fresh: bool) -> tuple[int, bytes]:
+    head = f"GET {path} HTTP/1.1\r\nhost: {pool.host}:{pool.port}\r\naccept: application/json\r\n\r\n".encode()
+    connection = await pool.acquire(fresh=fresh)
+    try:
+        answer = _Whole()
+        connection.begin(answer, head, head_only=False, whole=True)
+        return await answer.found
+    finally:
+        pool.release(connection)

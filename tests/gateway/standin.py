@@ -73,6 +73,7 @@ class StandIn:
 
     name: str
     port: int = 0
+    host: str = "127.0.0.1"
     seen: list[Seen] = field(default_factory=list)
     on: dict[str, Handler] = field(default_factory=dict)
     writers: set[asyncio.StreamWriter] = field(default_factory=set)
@@ -85,7 +86,7 @@ class StandIn:
         return f"http://127.0.0.1:{self.port}"
 
     async def start(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        self._server = await asyncio.start_server(self._serve, self.host, self.port)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 

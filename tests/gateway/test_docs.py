@@ -134,6 +134,33 @@ async def test_a_service_that_is_down_keeps_its_part(start_gateway: StartGateway
         assert "/auth/me" in (await client.get("/openapi.json")).json()["paths"]
 
 
+async def test_nobody_waits_for_a_service_that_hangs(start_gateway: StartGateway, services: Services) -> None:
+    services["auth"].openapi = document("auth", "/auth/me")
+    gateway = await start_gateway()
+    asked = asyncio.Event()
+
+    async def hang(exchange: Exchange) -> None:
+        asked.set()
+        await exchange.reader.read()
+
+    async with httpx.AsyncClient(base_url=gateway.url) as client:
+        await client.get("/openapi.json")
+        services["auth"].on["/openapi.json"] = hang
+        slowest = 0.0
+
+        async def asked_again() -> bool:
+            nonlocal slowest
+            started = time.perf_counter()
+            assert "/auth/me" in (await client.get("/openapi.json")).json()["paths"]
+            slowest = max(slowest, time.perf_counter() - started)
+            return asked.is_set()
+
+        await eventually(asked_again)
+        await asked_again()
+
+    assert slowest < 1.5
+
+
 @pytest.mark.parametrize("page", ["/docs", "/redoc"])
 async def test_a_page_needs_nothing_from_elsewhere(http: httpx.AsyncClient, page: str) -> None:
     answer = await http.get(page)

@@ -3,10 +3,12 @@
 import asyncio
 import os
 import signal
+import statistics
 import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import AsyncIterator
 
 import httpx
 import pytest
@@ -26,16 +28,18 @@ async def test_a_service_that_is_down_is_said_to_be_so_in_milliseconds(start_gat
     gateway = await start_gateway(PROFILES_URL=f"http://127.0.0.1:{ports.choose()}")
     async with httpx.AsyncClient(base_url=gateway.url) as client:
         await client.get(PATH)
-        answers, times = [], []
+        answers, longer = [], []
         for _ in range(20):
             started = time.perf_counter()
+            await client.get("/health/live")
+            between = time.perf_counter()
             answers.append(await client.get(PATH))
-            times.append(time.perf_counter() - started)
+            longer.append(time.perf_counter() - between - (between - started))
 
     assert {a.status_code for a in answers} == {503}
     assert {a.json()["code"] for a in answers} == {"service_unavailable"}
     assert all(int(a.headers["retry-after"]) >= 1 for a in answers)
-    assert min(times) < 0.02
+    assert statistics.median(longer) < 0.02  # than a page of the gateway's own
 
 
 async def test_a_service_that_does_not_even_refuse_is_given_up(start_gateway: StartGateway) -> None:
@@ -82,9 +86,10 @@ async def test_a_slow_service_is_given_up(start_gateway: StartGateway, services:
     assert 0.4 < time.perf_counter() - started < 2
 
 
+@pytest.mark.parametrize("chunked", [False, True])
 @pytest.mark.parametrize(("method", "status"), [("GET", 200), ("PUT", 200), ("DELETE", 200), ("POST", 502), ("PATCH", 502)])
 async def test_only_what_may_be_repeated_is_sent_again(
-    http: httpx.AsyncClient, services: Services, method: str, status: int
+    http: httpx.AsyncClient, services: Services, method: str, status: int, chunked: bool
 ) -> None:
     """The service closes a kept connection in the very moment that the next request goes out."""
     service = services["bookings"]
@@ -100,13 +105,22 @@ async def test_only_what_may_be_repeated_is_sent_again(
             await exchange.answer()
 
     service.on["/api/packages/1"] = close_the_second_time
-    body = {} if method in ("GET", "DELETE") else {"json": {"a": 1}}
-    first = await http.request(method, "/api/packages/1", headers=BEARER, **body)  # type: ignore[arg-type]
-    second = await http.request(method, "/api/packages/1", headers=BEARER, **body)  # type: ignore[arg-type]
 
-    assert first.status_code == 200
-    assert second.status_code == status
+    async def ask() -> int:
+        body = _pieces() if chunked else b"" if method in ("GET", "DELETE") else b"abc"
+        return (await http.request(method, "/api/packages/1", headers=BEARER, content=body)).status_code
+
+    assert await ask() == 200
+    assert await ask() == status
     assert seen == (3 if status == 200 else 2)
+    accepted = service.accepted
+    assert await ask() == 200
+    assert service.accepted == accepted + (status != 200)  # nothing stood behind the request that was sent again
+
+
+async def _pieces() -> AsyncIterator[bytes]:
+    yield b"a"
+    yield b"bc"
 
 
 async def test_a_request_is_sent_again_once_only(http: httpx.AsyncClient, services: Services) -> None:
