@@ -1,6 +1,7 @@
 """The head that a service gets: the client's own lines, and what only the gateway may say."""
 
 from gateway.clients import Client
+from gateway.hops import without
 from gateway.server.request import Request
 
 WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
@@ -8,7 +9,7 @@ WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
 def head_for_service(request: Request, client: Client, path: str, extra: bytes = b"") -> bytes:
     """Ends in an empty line."""
-    lines = _without(request.lines, request.nominated) if request.nominated else request.lines
+    lines = without(request.lines, request.nominated) if request.nominated else request.lines
     _, question, query = request.target.partition(b"?")
     return b"".join((
         request.method.encode(), b" ", path.encode(), question if query else b"", query, b" HTTP/1.1\r\nhost: ", client.host,
@@ -28,9 +29,3 @@ def _framing(request: Request) -> bytes:
     if request.length or request.method in WITH_BODY:
         return b"content-length: %d\r\n" % request.length
     return b""
-
-
-def _without(lines: list[bytes], nominated: bytes) -> list[bytes]:
-    """Without the headers that `Connection` names as meant for this hop only."""
-    names = {name.strip().lower() for name in nominated.split(b",")} - {b"", b"close", b"keep-alive", b"upgrade", b"te"}
-    return [line for line in lines if line.partition(b":")[0] not in names] if names else lines

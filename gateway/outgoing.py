@@ -1,5 +1,6 @@
 """The headers of every answer: what a service said, without what is not for the client, and with what the gateway adds."""
 
+from gateway.hops import without
 from gateway.limits.rate import Rate, Verdict
 from gateway.server.request import Request
 
@@ -86,14 +87,8 @@ def passed_on(head: bytes) -> tuple[bytes, bool]:
             guarded = True
             kept.append(line)
         elif kind == CONNECTION:
-            nominated += b"," + line.partition(b":")[2].lower()
+            nominated += b"," + line.partition(b":")[2]
     if nominated:
-        kept = _without(kept, nominated)
+        kept = without(kept, nominated)
     kept.append(b"" if guarded else NOTHING_LOADED)
     return b"\r\n".join(kept), sized
-
-
-def _without(lines: list[bytes], nominated: bytes) -> list[bytes]:
-    """Without the headers that `Connection` names as meant for this hop only."""
-    names = {name.strip() for name in nominated.split(b",")} - {b"", b"close", b"keep-alive"}
-    return [line for line in lines if line.partition(b":")[0].lower() not in names] if names else lines
