@@ -7,13 +7,28 @@ text from our own table or checked against a pattern, and needs no escaping. Que
 import asyncio
 import sys
 import time
-from typing import TYPE_CHECKING, TextIO
+from typing import Protocol, TextIO
 
-if TYPE_CHECKING:
-    from gateway.exchange import Exchange
+from gateway.clients import Client
+from gateway.server.request import Request
 
 EVERY = 0.1  # seconds between writes
 MAX_LINES = 512  # written sooner when so many wait
+
+
+class Noted(Protocol):
+    """What a line tells of."""
+
+    @property
+    def request(self) -> Request: ...
+    @property
+    def client(self) -> Client: ...
+    @property
+    def status(self) -> int: ...
+    @property
+    def template(self) -> str: ...
+    @property
+    def user_id(self) -> int | None: ...
 
 
 class AccessLog:
@@ -26,7 +41,7 @@ class AccessLog:
         self._due: asyncio.TimerHandle | None = None
         self._second, self._clock = 0, ""
 
-    def write(self, exchange: "Exchange", seconds: float) -> None:
+    def write(self, exchange: Noted, seconds: float) -> None:
         if not self.enabled:
             return
         request, who = exchange.request, "null" if exchange.user_id is None else exchange.user_id

@@ -25,13 +25,6 @@ def limit_key(address: str) -> str:
     return address
 
 
-@lru_cache(maxsize=1_000)
-def is_private(address: str) -> bool:
-    """Whether only our own network or machine can have it."""
-    parsed = _parse(address)
-    return parsed is not None and (parsed.is_private or parsed.is_loopback)
-
-
 @lru_cache(maxsize=10_000)
 def _parse(text: str) -> IPv4Address | IPv6Address | None:
     if "%" in text:  # a zone means nothing beyond its own machine, and may hold any characters
@@ -43,21 +36,29 @@ def _parse(text: str) -> IPv4Address | IPv6Address | None:
     return parsed.ipv4_mapped or parsed if isinstance(parsed, IPv6Address) else parsed
 
 
-class TrustedProxies:
-    """Networks whose `x-forwarded-*` headers are believed."""
+class Networks:
+    """Addresses and networks that a setting names."""
 
     def __init__(self, networks: list[str]) -> None:
         """Raises ValueError for what is not an address or network."""
         self._networks = [ip_network(n, strict=False) for n in networks]
-        self._trusts = lru_cache(maxsize=10_000)(self._contains)
+        self.contain = lru_cache(maxsize=10_000)(self._contain)
 
     def __bool__(self) -> bool:
         return bool(self._networks)
 
+    def _contain(self, address: str) -> bool:
+        parsed = _parse(address)
+        return parsed is not None and any(parsed in network for network in self._networks)
+
+
+class TrustedProxies(Networks):
+    """Networks whose `x-forwarded-*` headers are believed."""
+
     def client(self, peer: str, scheme: str, host: bytes, forwarded: dict[bytes, bytes] | None) -> Client:
         """The client behind `peer`. In `x-forwarded-for` the rightmost address that is not itself a trusted proxy's counts:
         what stands further left was written by whoever pleased."""
-        if not self._networks or not self._trusts(peer):
+        if not self._networks or not self.contain(peer):
             return Client(peer, limit_key(peer), scheme, host)
         forwarded = forwarded or {}
         address = peer
@@ -66,7 +67,7 @@ class TrustedProxies:
             if parsed is None:
                 break
             address = str(parsed)
-            if not self._trusts(address):
+            if not self.contain(address):
                 break
         proto = forwarded.get(b"x-forwarded-proto", b"").strip().lower()
         return Client(
@@ -75,7 +76,3 @@ class TrustedProxies:
             proto.decode() if proto in (b"http", b"https") else scheme,
             forwarded.get(b"x-forwarded-host", host),
         )
-
-    def _contains(self, address: str) -> bool:
-        parsed = _parse(address)
-        return parsed is not None and any(parsed in network for network in self._networks)

@@ -10,6 +10,7 @@ from gateway.guard import too_many
 from gateway.limits.rate import Rate, Verdict
 from gateway.outgoing import NOTHING_LOADED, common, limits
 from gateway.passage import Passage
+from gateway.routes import NOBODYS
 from gateway.server.protocol import EdgeProtocol
 from gateway.server.request import Request
 from gateway.server.status import NO_BODY, STATUS_LINES
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from gateway.front import Front
     from gateway.routes import Route
 
-CLIENT_GONE = 499  # as proxies note it; nobody receives it
 HIGH_WATER = 65_536  # bytes of a request's body held while nobody takes them
 JSON = b"application/json"
 log = logs.get(__name__)
@@ -44,7 +44,7 @@ class Exchange:
     started = complete = over = False
     more_body = keep_alive = True
     user_id: int | None = None
-    status = CLIENT_GONE
+    status = 0
     service, template = "gateway", "unmatched"
     path = ""
     extra = b""
@@ -54,6 +54,7 @@ class Exchange:
     refusal: Refusal | None = None  # why this request may not pass, once it has been counted
     rate: Rate | None = None
     held = 0
+    waited = 0.0
 
     def __init__(self, front: "Front", protocol: EdgeProtocol, request: Request) -> None:
         self.front, self.protocol, self.request = front, protocol, request
@@ -68,10 +69,7 @@ class Exchange:
         if not request.request_id:
             request.request_id = front.new_id()
         self.extra = common(request, front.cors, https=client.scheme == "https")
-        try:
-            self._route()
-        except Refusal as refusal:
-            self.refuse(refusal)
+        self._route()
 
     def take_body(self, piece: bytes) -> None:
         if self.passage is not None:
@@ -94,13 +92,18 @@ class Exchange:
         if self.passage is not None:
             self.passage.resume_answer()
 
-    def abandon(self) -> None:
+    def abandon(self, status: int) -> None:
         if not self.over:
+            self.status = status
             self._finish()
 
     @property
     def hungry(self) -> bool:
         return self.more_body and self.passage is not None and self.passage.hungry
+
+    @property
+    def received(self) -> int:
+        return 0 if self.passage is None else self.passage.sent + sum(map(len, self.pieces))
 
     # Where it goes
 
@@ -110,17 +113,16 @@ class Exchange:
             self.reply(204, b"", front.cors.preflight(request.origin))
             return
         found = front.routes.lookup(request.target.partition(b"?")[0])
-        if found is None:
-            raise BadPath
-        self.path, route = found
-        if route is None:
-            if not front.own.owns(self.path):
-                raise NotFound
+        self.path, route = found if found is not None else ("", None)
+        if route is not None:
+            self.route, self.template, self.service = route, route.template, route.service
+            self._identify()
+        elif front.own.owns(self.path):
             self.template = "own"
             self.run(self._answer_ourselves())
-            return
-        self.route, self.template, self.service = route, route.template, route.service
-        self._identify()
+        else:
+            self.route = NOBODYS
+            self._count(None, BadPath() if found is None else NotFound())
 
     # Whether it may
 
@@ -137,7 +139,7 @@ class Exchange:
 
     async def _verify(self, token: str) -> None:
         try:
-            claims = await self.front.guard.verify(token)
+            claims = await self.front.guard.verifier.verify(token)
         except Refusal as refusal:
             self._count(None, refusal)
         else:
@@ -151,16 +153,19 @@ class Exchange:
         if rate is None:
             self._admit()
         else:
-            self.front.guard.count(self.route.counted_as(self.user_id, self.client.key), rate, self._counted)
+            self.front.guard.limiter.check(self.route.counted_as(self.user_id, self.client.key), rate, self._counted)
 
     def _counted(self, verdict: Verdict) -> None:
         if self.over:
             return
-        if self.rate is not None:
-            self.extra += limits(self.rate, verdict)
-        if not verdict.allowed:
-            self.refusal = too_many(self.route, verdict)
-        self._admit()
+        try:
+            if self.rate is not None:
+                self.extra += limits(self.rate, verdict)
+            if not verdict.allowed:
+                self.refusal = too_many(self.route, verdict)
+            self._admit()
+        except Exception:
+            self._fail()
 
     def _admit(self) -> None:
         if self.refusal is not None:
@@ -239,8 +244,15 @@ class Exchange:
         except Refusal as refusal:
             self.refuse(refusal)
         except Exception:
-            log.exception("request_failed", request_id=self.request.request_id.decode())
-            if self.started:
-                self.cut(500)
-            else:
-                self.refuse(InternalError(f"Something went wrong on our side (request {self.request.request_id.decode()})."))
+            self._fail()
+
+    def _fail(self) -> None:
+        """The exception being handled is our own fault."""
+        request_id = self.request.request_id.decode()
+        log.exception("request_failed", request_id=request_id)
+        if self.over:
+            return
+        if self.started:
+            self.cut(500)
+        else:
+            self.refuse(InternalError(f"Something went wrong on our side (request {request_id})."))

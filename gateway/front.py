@@ -8,13 +8,26 @@ from gateway.access import AccessLog
 from gateway.clients import Client, TrustedProxies
 from gateway.exchange import Exchange
 from gateway.guard import Guard
-from gateway.outgoing import Cors
+from gateway.outgoing import NOTHING_LOADED, Cors, common
 from gateway.own import Own
 from gateway.routes import Routes
 from gateway.server.protocol import EdgeProtocol
+from gateway.server.refused import Refused
 from gateway.server.request import Request
+from gateway.server.turn import Turn
 from gateway.tunnel import Tunnels
 from gateway.upstream.pool import Pool
+
+
+@dataclass(frozen=True, slots=True)
+class NoRequest:
+    """What the access log says of something that was refused before it was a request."""
+
+    request: Request
+    client: Client
+    status: int
+    template: str = "refused"
+    user_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,3 +65,16 @@ class Front:
         labels = (exchange.service, exchange.request.method, exchange.template, str(exchange.status))
         metrics.requests.observe(labels, seconds)
         self.access.write(exchange, seconds)
+
+    def refuse(self, protocol: EdgeProtocol, refused: Refused, turn: Turn | None) -> bytes:
+        """Note what could not be a request, or came too slowly, and word its answer. A `turn` that has begun notes itself."""
+        metrics.refused.labels(str(refused.status), refused.code).inc()
+        if turn is not None:
+            request = turn.request
+        else:
+            request = Request()
+            request.method, request.request_id = "-", self.new_id()
+            client = protocol.client or Client(protocol.peer, protocol.peer, protocol.scheme, b"")
+            self.access.write(NoRequest(request, client, refused.status), 0.0)
+        lines = common(request, self.cors, https=protocol.scheme == "https")
+        return refused.answer(protocol.date_line() + lines + NOTHING_LOADED)

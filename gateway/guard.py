@@ -1,7 +1,5 @@
 """Who may come through, and how often: the token, checked once, and the rate limit of whom it names."""
 
-from collections.abc import Callable
-
 from gateway import metrics
 from gateway.limits import Limiter
 from gateway.limits.rate import Rate, Verdict
@@ -15,10 +13,10 @@ class Guard:
     """A request with a bad token, or without a needed one, is counted as its address's: guessing tokens is limited, too."""
 
     def __init__(self, verifier: TokenVerifier, limiter: Limiter, rates: dict[Class, Rate | None]) -> None:
-        self._verifier, self._limiter, self._rates = verifier, limiter, rates
+        self.verifier, self.limiter, self._rates = verifier, limiter, rates
 
     def recall(self, route: Route, request: Request) -> Claims | str | None:
-        """Whose request it is; None when it is nobody's and need not be; or the token, when `verify` is needed to say.
+        """Whose request it is; None when it is nobody's and need not be; or the token, when `verifier` has yet to look at it.
         Raises `Refusal`."""
         access = route.needs(request.method)
         if access is Access.OPEN:
@@ -28,18 +26,11 @@ class Guard:
                 raise Unauthorized
             return None
         token = bearer(request.authorization)
-        return self._verifier.recall(token) or token
-
-    async def verify(self, token: str) -> Claims:
-        """Raises `Refusal`."""
-        return await self._verifier.verify(token)
+        return self.verifier.recall(token) or token
 
     def rate(self, route: Route) -> Rate | None:
         """None when such requests are not counted."""
         return self._rates[route.rate]
-
-    def count(self, key: str, rate: Rate, then: Callable[[Verdict], None]) -> None:
-        self._limiter.check(key, rate, then)
 
 
 def bearer(authorization: bytes) -> str:

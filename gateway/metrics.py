@@ -11,6 +11,8 @@ BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.
 
 limits_local = Counter("edustream_gateway_limits_local", "Rate limit checks counted in this process because Redis is away")
 limited = Counter("edustream_gateway_limited", "Requests refused by a rate limit", ["limit"])
+refused = Counter("edustream_gateway_refused", "Requests that were none, or came too slowly", ["status", "code"])
+turned_away = Counter("edustream_gateway_connections_refused", "Client connections beyond what one address, or all, may have")
 retries = Counter("edustream_gateway_retries", "Requests sent again because a kept connection had just been closed", ["service"])
 breaker_open = Gauge("edustream_gateway_breaker_open", "1 while a service is not asked because it did not answer", ["service"])
 upstream_connections = Gauge("edustream_gateway_upstream_connections", "Connections to a service", ["service"])

@@ -2,7 +2,7 @@
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from gateway.clients import is_private
+from gateway.clients import Networks
 from gateway.console import Console
 from gateway.docs import Docs
 from gateway.health import Health
@@ -26,10 +26,10 @@ class MethodNotAllowed(Refusal):
 class Own:
     """Health, metrics, documentation and the administrators' page.
 
-    Metrics are for our own network: to others, and through a proxy, they do not exist."""
+    Metrics are for `observers`: to others, and through a proxy, they do not exist."""
 
-    def __init__(self, health: Health, docs: Docs) -> None:
-        self._health, self._docs, self._console = health, docs, Console()
+    def __init__(self, health: Health, docs: Docs, observers: Networks) -> None:
+        self._health, self._docs, self._console, self._observers = health, docs, Console(), observers
         self.draining = False
 
     def owns(self, path: str) -> bool:
@@ -52,6 +52,6 @@ class Own:
             return Page(200, LIVE, NO_STORE)
         if path == "/health/ready":
             return Page(503 if self.draining else 200, DRAINING if self.draining else LIVE, NO_STORE)
-        if request.forwarded or not is_private(peer):
+        if request.forwarded or not self._observers.contain(peer):
             raise NotFound
         return Page(200, generate_latest(), NO_STORE, CONTENT_TYPE_LATEST.encode())

@@ -114,6 +114,7 @@ RATES = {
 UPLOADS = frozenset(
     {"/api/users/me/avatar", "/api/admin/users/*/avatar", "/api/tutors/me/photo", "/api/messages/with-attachment"}
 )
+NOBODYS = Route("unmatched", "gateway", Access.OPEN, Access.OPEN)  # guessing addresses is counted like asking for them
 SERVICES = ("auth", "profiles", "bookings", "messaging", "notifications", "reporting")
 
 

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import NoDecode
 
-from gateway.clients import TrustedProxies
+from gateway.clients import Networks
 from gateway.limits.link import Address
 from gateway.limits.rate import Rate
 from gateway.routes import SERVICES
@@ -23,7 +23,7 @@ def _split(value: object) -> object:
 
 
 def _networks(values: list[str]) -> list[str]:
-    TrustedProxies(values)
+    Networks(values)
     return values
 
 
@@ -47,6 +47,7 @@ def _redis(url: str) -> str:
     return url
 
 
+PRIVATE = ["127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "::1", "fc00::/7"]
 RateText = Annotated[str, AfterValidator(_rate)]
 Commas = Annotated[list[str], NoDecode, BeforeValidator(_split)]
 ServiceUrl = Annotated[str, AfterValidator(_base)]
@@ -69,6 +70,9 @@ class GatewaySettings(Settings):
     rate_limit_default: RateText = Field("100/minute", validation_alias="EDUSTREAM_RATE_LIMIT_DEFAULT")
     trusted_proxies: Annotated[Commas, AfterValidator(_networks)] = Field([], validation_alias="TRUSTED_PROXIES")
     cors_origins: Annotated[Commas, AfterValidator(_origins)] = Field([], validation_alias="CORS_ORIGINS")
+    metrics_from: Annotated[Commas, AfterValidator(_networks)] = Field(PRIVATE, validation_alias="GATEWAY_METRICS_FROM")
+    connections: int = Field(10_000, ge=1, validation_alias="GATEWAY_CONNECTIONS")
+    connections_each: int = Field(1_000, ge=1, validation_alias="GATEWAY_CONNECTIONS_PER_ADDRESS")
     access_log: bool = Field(True, validation_alias="GATEWAY_ACCESS_LOG")
     answer_timeout: float = Field(30.0, gt=0, validation_alias="GATEWAY_ANSWER_TIMEOUT")
     head_timeout: float = Field(10.0, gt=0, validation_alias="GATEWAY_HEAD_TIMEOUT")

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 from gateway.access import AccessLog
-from gateway.clients import TrustedProxies
+from gateway.clients import Networks, TrustedProxies
 from gateway.docs import Docs, Documents
 from gateway.front import Front
 from gateway.guard import Guard
@@ -19,7 +19,8 @@ from gateway.outgoing import Cors
 from gateway.own import Own
 from gateway.postponed import Postponed
 from gateway.routes import Class, Routes
-from gateway.server.protocol import EdgeState, Patience
+from gateway.server.doors import Doors, open_wide
+from gateway.server.edge import EdgeState, Patience
 from gateway.settings import GatewaySettings
 from gateway.sweeper import Sweeper
 from gateway.tunnel import Tunnels
@@ -60,6 +61,7 @@ class Application:
 
     async def _start(self, stack: AsyncExitStack, state: dict[str, Any]) -> None:
         settings = self._settings
+        open_wide()
         sweeper, postponed = Sweeper(), Postponed()
         sweeper.start()
         stack.callback(sweeper.stop)
@@ -85,7 +87,8 @@ class Application:
         stack.callback(access.flush)
         self._tunnels = Tunnels(sweeper, idle=settings.websocket_idle, frame=settings.websocket_frame)
         routes = Routes()
-        self._own = Own(Health(probes), Docs(Documents(pools, routes, settings.public_url), settings.public_url))
+        docs = Docs(Documents(pools, routes, settings.public_url), settings.public_url)
+        self._own = Own(Health(probes), docs, Networks(settings.metrics_from))
         front = _front(
             routes=routes,
             guard=Guard(verifier, Limiter(link), _rates(settings)),
@@ -97,7 +100,8 @@ class Application:
             access=access,
         )
         patience = Patience(settings.head_timeout, settings.body_timeout, idle=settings.idle_timeout)
-        state["edge"] = EdgeState(sweeper, patience, postponed, front.answer)
+        doors = Doors(settings.connections, settings.connections_each)
+        state["edge"] = EdgeState(sweeper, patience, postponed, doors, front.answer, front.refuse)
 
 
 def _front(**parts: Any) -> Front:

@@ -2,19 +2,17 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 import httptools
 
 from gateway.clients import Client
-from gateway.postponed import Postponed
+from gateway.server.edge import LEAST_RATE, EdgeState
 from gateway.server.reader import RequestReader
 from gateway.server.refused import Refused
 from gateway.server.request import Request
 from gateway.server.turn import Turn
-from gateway.sweeper import Sweeper
+from gateway.sweeper import EVERY
 
 if TYPE_CHECKING:
     from uvicorn.config import Config
@@ -22,28 +20,10 @@ if TYPE_CHECKING:
 
 MAX_WAITING = 32  # pipelined requests held behind the one that is being answered
 DRAINABLE = 65_536  # bytes of unread request body worth reading to keep a connection that was answered early
+SOON = b"retry-after: 1\r\n"
 LINGER = 2.0  # seconds in which a client that was answered early may still be writing
+CLIENT_GONE = 499  # as proxies note it; nobody receives it
 LAST_CALL = 2.0  # seconds an idle connection lives on in a draining process: a request may be on its way
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """Seconds a client may take: to send a head, to send more of a body, to read more of an answer, between two requests."""
-
-    head: float = 10.0
-    body: float = 30.0
-    reading: float = 60.0
-    idle: float = 75.0
-
-
-@dataclass(frozen=True, slots=True)
-class EdgeState:
-    """What the client connections of a process share: it is in the application's lifespan state as `edge`."""
-
-    sweeper: Sweeper
-    patience: Patience
-    postponed: Postponed
-    answer: Callable[["EdgeProtocol", Request], Turn]
 
 
 class EdgeProtocol(asyncio.Protocol):
@@ -72,6 +52,9 @@ class EdgeProtocol(asyncio.Protocol):
         self._stuck = False
         self._since = self.loop.time()  # the last time something arrived, or an answer ended
         self._head_since = self._stuck_since = 0.0
+        self._unread = 0  # bytes of answers that were waiting when the client got stuck
+        self._lag = 0.0  # seconds by which the client reads its answer more slowly than it may
+        self._inside = False
         self.draining = False
         self.client: Client | None = None  # who it is, once it is known
 
@@ -81,17 +64,21 @@ class EdgeProtocol(asyncio.Protocol):
         self.transport = cast("asyncio.Transport", transport)
         peer = transport.get_extra_info("peername")
         self.peer = str(peer[0]) if isinstance(peer, tuple) else "127.0.0.1"
+        self._inside = self._edge.doors.enter(self.peer)
+        if not self._inside:
+            self._deaf = True
+            self.transport.abort()
+            return
         self._server.connections.add(self)  # type: ignore[arg-type]  # its union names only its own
         self._edge.sweeper.watch(self)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
-        self._server.connections.discard(self)
-        self._edge.sweeper.forget(self)
+        self._leave()
         self._deaf = True
         self._waiting.clear()
         active, self._active, self._parsing = self._active, None, None
         if active is not None:
-            active.abandon()
+            active.abandon(CLIENT_GONE)
 
     def data_received(self, data: bytes) -> None:
         if self._deaf:
@@ -105,7 +92,7 @@ class EdgeProtocol(asyncio.Protocol):
         except Refused as refused:
             self._refuse(refused)
         if self._waiting:
-            if self._active is None:
+            if self._active is None and not self._stuck:
                 self._next()
             else:
                 self.pause_reading()
@@ -114,13 +101,22 @@ class EdgeProtocol(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self._stuck, self._stuck_since = True, self.loop.time()
+        self._unread = self.transport.get_write_buffer_size()
         if self._active is not None:
             self._active.hold()
 
     def resume_writing(self) -> None:
         self._stuck = False
+        read = self._unread - self.transport.get_write_buffer_size()
+        self._lag = max(0.0, self._lag + self.loop.time() - self._stuck_since - read / LEAST_RATE)
         if self._active is not None:
             self._active.resume()
+            return
+        self._lag = 0.0
+        if self._waiting:
+            self._next()
+        else:
+            self.resume_reading()
 
     def write(self, data: bytes) -> None:
         self._edge.postponed.add(self.transport.write, data)
@@ -132,7 +128,7 @@ class EdgeProtocol(asyncio.Protocol):
 
     def resume_reading(self) -> None:
         """The client's time starts anew: it could not have sent anything sooner."""
-        self._since = self.loop.time()
+        self._since = self._head_since = self.loop.time()
         if self._paused and not self._waiting and not self.transport.is_closing():
             self._paused = False
             self.transport.resume_reading()
@@ -143,7 +139,7 @@ class EdgeProtocol(asyncio.Protocol):
         if self._deaf:
             return
         if len(self._waiting) >= MAX_WAITING:
-            raise Refused(429, "Too many requests were sent without waiting for an answer.", "too_many_pipelined")
+            raise Refused(429, "Too many requests were sent without waiting for an answer.", "too_many_pipelined", SOON)
         self._parsing = turn = self._edge.answer(self, request)
         self._waiting.append(turn)
 
@@ -199,11 +195,12 @@ class EdgeProtocol(asyncio.Protocol):
         elif self._last_words:
             self.write(self._last_words)
             self._end(lingering=True)
-        elif self._paused:
+        elif self._paused and not self._stuck:
             self.resume_reading()
 
     def _go_on(self) -> None:
-        if self._active is None and self._waiting:
+        """A client that does not read what it was answered is answered nothing more: `resume_writing` goes on."""
+        if self._active is None and self._waiting and not self._stuck:
             self._next()
 
     def cut(self) -> None:
@@ -218,16 +215,17 @@ class EdgeProtocol(asyncio.Protocol):
         if guilty is not None and guilty in self._waiting:
             self._waiting.remove(guilty)
             guilty = None
+        answer = self._edge.refuse(self, refused, guilty)
         if guilty is None and (self._active is not None or self._waiting):
-            self._last_words = refused.answer
+            self._last_words = answer
             return
         self._active = None
         if guilty is not None:
-            guilty.abandon()
+            guilty.abandon(refused.status)
             if guilty.started:
                 self.transport.abort()
                 return
-        self.write(refused.answer)
+        self.write(answer)
         self._end(lingering=True)
 
     def _end(self, *, lingering: bool) -> None:
@@ -246,10 +244,16 @@ class EdgeProtocol(asyncio.Protocol):
     def takeover(self, successor: asyncio.Protocol) -> asyncio.Transport:
         """Hand the connection of an upgrade request to another protocol."""
         self._active = None
-        self._edge.sweeper.forget(self)
-        self._server.connections.discard(self)
+        self._leave()
         self.transport.set_protocol(successor)
         return self.transport
+
+    def _leave(self) -> None:
+        if self._inside:
+            self._inside = False
+            self._edge.doors.leave(self.peer)
+            self._edge.sweeper.forget(self)
+            self._server.connections.discard(self)
 
     # Time
 
@@ -261,18 +265,24 @@ class EdgeProtocol(asyncio.Protocol):
     def sweep(self, now: float) -> None:
         patience, quiet = self._edge.patience, now - self._since
         if self._stuck:
-            if now - self._stuck_since > patience.reading:
+            if self._lag + now - self._stuck_since > patience.reading:
                 self.transport.abort()
         elif self._deaf:
             if self._active is None and quiet > LINGER:
                 self.transport.abort()
         elif self._reader.in_head:
-            if now - self._head_since > patience.head:
+            if now - self._head_since > patience.head and not self._paused:
                 self._refuse(Refused(408, "The request took too long to arrive.", "request_timeout"))
         elif self._active is None:
             if quiet > (LAST_CALL if self.draining else patience.idle):
                 self.transport.close()
-        elif quiet > patience.body and self._active.hungry:
+        elif self._active.hungry:
+            self._wait_for_body(self._active, quiet)
+
+    def _wait_for_body(self, turn: Turn, quiet: float) -> None:
+        """A body must not stop coming, nor take much longer than its size does at the least rate."""
+        turn.waited += EVERY
+        if max(quiet, turn.waited - turn.received / LEAST_RATE) > self._edge.patience.body:
             self._refuse(Refused(408, "The request's body took too long to arrive.", "request_timeout"))
 
     def date_line(self) -> bytes:

@@ -18,20 +18,25 @@ ALLOW = b"allow: " + b", ".join(METHODS) + b"\r\n"
 class RequestReader:
     """Calls `on_request`, `on_body` and `on_end` for each request. `feed` raises `Refused` or `httptools.HttpParserUpgrade`."""
 
-    __slots__ = ("_count", "_on_body", "_on_end", "_on_request", "_parser", "_payload", "_request", "_size", "_wire", "in_head")
+    __slots__ = (
+        "_before", "_began", "_count", "_on_body", "_on_end", "_on_request", "_parser", "_payload", "_request", "_size", "_wire",
+        "in_head",
+    )  # fmt: skip
 
     def __init__(
         self, on_request: Callable[[Request], None], on_body: Callable[[bytes], None], on_end: Callable[[], None]
     ) -> None:
         self._on_request, self._on_body, self._on_end = on_request, on_body, on_end
         self.in_head = False
-        self._size = self._count = self._wire = self._payload = 0
+        self._began = False  # a request has begun among the bytes at hand
+        self._size = self._count = self._wire = self._payload = self._before = 0
         self._request = Request()
         self._parser = httptools.HttpRequestParser(self)
         self._parser.set_dangerous_leniencies(lenient_data_after_close=True)  # it is thrown away, but must not spoil the answer
 
     def feed(self, data: bytes) -> None:
         in_body = not self.in_head
+        self._began = False
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -40,18 +45,29 @@ class RequestReader:
             refused = error.__context__
             raise refused if isinstance(refused, Refused) else Refused(400, "The request is not valid HTTP/1.1.") from None
         if self.in_head:
-            self._size += len(data)
+            self._size += max(0, self._behind(data) - self._before) if self._began else len(data)
             if self._size > 2 * MAX_HEAD:  # a header without end: it is not seen before it is whole
                 raise Refused(431, "The request's head is too large.", "head_too_large")
         elif in_body:
             self._wire += len(data)
             if self._wire > OVERHEAD + 8 * self._payload:
-                raise Refused(400, "The request's body is framed wastefully.")
+                self._check_framing(data)
+
+    def _check_framing(self, data: bytes) -> None:
+        if self._began:
+            self._wire = self._behind(data)
+        if self._wire > OVERHEAD + 8 * self._payload:
+            raise Refused(400, "The request's body is framed wastefully.")
+
+    def _behind(self, data: bytes) -> int:
+        """How much of `data` came after the last end of a head, or of a chunked body: what stands before was other requests'."""
+        return len(data) - data.rfind(b"\r\n\r\n") - 4
 
     # Called by the parser; what is raised here reaches `feed` as the context of the parser's own exception.
 
     def on_message_begin(self) -> None:
-        self.in_head = True
+        self.in_head = self._began = True
+        self._before = self._payload
         self._request = Request()
         self._size = self._count = self._wire = self._payload = 0
 

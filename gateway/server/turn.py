@@ -13,6 +13,7 @@ class Turn(Protocol):
     complete: bool  # the answer has been written to its end, or somebody else has the connection
     more_body: bool  # the client's request has not been read to its end
     keep_alive: bool
+    waited: float  # seconds for which `hungry` was true when somebody looked
     tail: bytes  # what arrived behind the head of an upgrade request
 
     def begin(self) -> None:
@@ -30,9 +31,13 @@ class Turn(Protocol):
     def resume(self) -> None:
         """The client has caught up."""
 
-    def abandon(self) -> None:
-        """The client has left, or its request turned out to be crooked: nothing can be answered any more."""
+    def abandon(self, status: int) -> None:
+        """The client has left, or its request turned out to be crooked: nothing can be answered any more. `status` is noted."""
 
     @property
     def hungry(self) -> bool:
         """Whether the answer waits for more of the request's body."""
+
+    @property
+    def received(self) -> int:
+        """Bytes of the request's body that have come."""

@@ -1,13 +1,16 @@
 """Requests that two servers could read in two ways, sent raw: what reaches the service is what was meant, or nothing."""
 
 import asyncio
+import json
 
+import httpx
 import pytest
 
 from tests.gateway.conftest import Running, Services, StartGateway
 from tests.gateway.keys import token
-from tests.gateway.raw import Answer, everything, read_answer
+from tests.gateway.raw import Answer, ask, everything, read_answer
 from tests.gateway.standin import Exchange
+from tests.waiting import eventually
 
 POST = b"POST /auth/login HTTP/1.1\r\nHost: a\r\n"
 GET = b"GET /api/subjects HTTP/1.1\r\nHost: a\r\n"
@@ -139,7 +142,9 @@ async def test_a_flood_of_pipelined_requests_is_cut_short(gateway: Running, serv
     got = await everything(gateway, GET.join([b""] * 2) + b"\r\n" + (GET + b"\r\n") * 500)
 
     assert got.count(b"HTTP/1.1 200 ") <= 40
-    assert b"HTTP/1.1 429 " in got[got.rindex(b"HTTP/1.1 ") :]
+    last = got[got.rindex(b"HTTP/1.1 ") :]
+    assert b"HTTP/1.1 429 " in last
+    assert b"retry-after: " in last
 
 
 async def test_a_crooked_request_behind_a_good_one_is_refused_in_its_turn(gateway: Running, services: Services) -> None:
@@ -205,6 +210,21 @@ async def test_an_answer_nobody_asked_for_is_nobodys(gateway: Running, services:
     writer.close()
 
 
+async def test_what_is_refused_is_noted(gateway: Running, http: httpx.AsyncClient) -> None:
+    got = await everything(gateway, GET + b"X Y: a\r\n\r\n")
+    answer = Answer(*got.split(b"\r\n\r\n"))
+    request_id = answer.headers["x-request-id"]
+
+    async def logged() -> bool:
+        return request_id in gateway.lines()
+
+    await eventually(logged)
+    line = json.loads(next(line for line in gateway.lines().splitlines() if request_id in line))
+    assert (line["route"], line["status"], line["client"]) == ("refused", 400, "127.0.0.1")
+    assert answer.headers["date"]
+    assert 'edustream_gateway_refused_total{code="bad_request",status="400"}' in (await http.get("/metrics")).text
+
+
 async def test_a_slow_head_is_not_waited_for_forever(start_gateway: StartGateway, services: Services) -> None:
     gateway = await start_gateway(GATEWAY_HEAD_TIMEOUT="0.5", GATEWAY_IDLE_TIMEOUT="1", GATEWAY_BODY_TIMEOUT="0.5")
     reader, writer = await gateway.connect()
@@ -214,10 +234,46 @@ async def test_a_slow_head_is_not_waited_for_forever(start_gateway: StartGateway
     writer.close()
 
     reader, writer = await gateway.connect()
-    writer.write(POST + b"Content-Length: 10\r\n\r\nabc")
+    writer.write(POST + b"Content-Length: 10\r\nX-Request-Id: so-slow-a-body\r\n\r\nabc")
     assert (await asyncio.wait_for(read_answer(reader), 5)).status == 408
     writer.close()
+
+    async def logged() -> bool:
+        return "so-slow-a-body" in gateway.lines()
+
+    await eventually(logged)
+    line = json.loads(next(line for line in gateway.lines().splitlines() if "so-slow-a-body" in line))
+    assert (line["route"], line["status"]) == ("/auth/login", 408)
 
     reader, writer = await gateway.connect()
     assert await asyncio.wait_for(reader.read(), 5) == b""
     writer.close()
+
+
+async def test_one_address_may_have_so_many_connections(start_gateway: StartGateway) -> None:
+    gateway = await start_gateway(GATEWAY_CONNECTIONS_PER_ADDRESS="3")
+    live = b"GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n"
+
+    async def answered() -> bool:
+        try:
+            return (await ask(gateway, live)).status == 200
+        except (asyncio.IncompleteReadError, ConnectionError):
+            return False
+
+    await eventually(answered)
+    held = [await gateway.connect() for _ in range(3)]
+
+    async def full() -> bool:
+        return not await answered()
+
+    await eventually(full)
+    held.pop()[1].close()
+    await eventually(answered)
+    for _, writer in held:
+        writer.close()
+
+
+async def test_metrics_are_for_whom_they_are_meant(start_gateway: StartGateway) -> None:
+    gateway = await start_gateway(GATEWAY_METRICS_FROM="192.0.2.0/24")
+
+    assert (await ask(gateway, b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n")).status == 404

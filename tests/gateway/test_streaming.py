@@ -133,6 +133,33 @@ async def test_a_large_download_waits_for_a_slow_reader(gateway: Running, http: 
     writer.close()
 
 
+async def test_a_client_that_never_reads_is_not_answered_forever(gateway: Running, http: httpx.AsyncClient) -> None:
+    page = b"GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: a\r\n\r\n"
+    size = len((await http.get("/docs/swagger-ui-bundle.js")).content)
+    before = gateway.memory()
+    reader, writer = await gateway.connect()
+    for _ in range(50):
+        writer.write(page * 10)
+        await http.get("/health/live")  # has read what was sent before, if it reads on
+    assert gateway.memory() - before < 4 * MIB
+
+    for _ in range(5):
+        assert len((await read_answer(reader)).body) == size
+    writer.close()
+
+
+async def test_a_small_body_is_awaited_before_a_service_is_asked(gateway: Running, services: Services) -> None:
+    reader, writer = await gateway.connect()
+    writer.write(b"POST /auth/login HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbo")
+    for _ in range(3):
+        assert (await ask(gateway, b"GET /auth/jwks HTTP/1.1\r\nHost: a\r\n\r\n")).status == 200
+    assert not [seen for seen in services["auth"].seen if seen.target == "/auth/login"]
+
+    writer.write(b"dy")
+    assert (await read_answer(reader)).json()["size"] == 4
+    writer.close()
+
+
 async def test_a_client_that_leaves_while_waiting_takes_its_request_along(
     gateway: Running, http: httpx.AsyncClient, services: Services
 ) -> None:
@@ -371,15 +398,36 @@ async def test_a_service_may_answer_before_it_has_read_everything(gateway: Runni
 
 
 async def test_nothing_is_left_open(gateway: Running, services: Services) -> None:
-    """After all of the above, no client's connection is left, whole or half."""
+    """Neither a client's connection, whole or half, nor one to a service, but for those that are kept for the next request."""
+
+    async def wait(exchange: Exchange) -> None:
+        await exchange.reader.read()
+
+    services["profiles"].on[PATH] = wait
+    writers = [(await gateway.connect())[1] for _ in range(20)]
+    for writer in writers:
+        writer.write(b"GET /api/subjects HTTP/1.1\r\nHost: a\r\n\r\n")
+
+    async def all_began() -> bool:
+        return len(services["profiles"].seen) == 20
 
     async def none_left() -> bool:
-        return not {ESTABLISHED, CLOSE_WAIT} & states_at(gateway.port)
+        clients = [state for state in states(gateway.port, end=1) if state in (ESTABLISHED, CLOSE_WAIT)]
+        return not clients and len(services["profiles"].writers) == len(kept(services["profiles"].port))
 
+    await eventually(all_began)
+    assert len(services["profiles"].writers) >= 20
+    for writer in writers:
+        writer.transport.abort()
     await eventually(none_left)
+    assert len(services["profiles"].writers) < 20
 
 
-def states_at(port: int) -> set[str]:
-    """The states of the connections to a local port."""
+def kept(port: int) -> list[str]:
+    return [state for state in states(port, end=1) if state == ESTABLISHED]
+
+
+def states(port: int, end: int) -> list[str]:
+    """The states of the connections with this port at their local (1) or remote (2) end."""
     rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-    return {row[3] for row in rows if int(row[1].rpartition(":")[2], 16) == port}
+    return [row[3] for row in rows if int(row[end].rpartition(":")[2], 16) == port]
