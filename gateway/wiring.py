@@ -89,6 +89,7 @@ class Application:
         routes = Routes()
         docs = Docs(Documents(pools, routes, settings.public_url), settings.public_url)
         self._own = Own(Health(probes), docs, Networks(settings.metrics_from))
+        proxies = TrustedProxies(settings.trusted_proxies)
         front = _front(
             routes=routes,
             guard=Guard(verifier, Limiter(link), _rates(settings)),
@@ -96,11 +97,11 @@ class Application:
             tunnels=self._tunnels,
             own=self._own,
             cors=Cors(settings.cors_origins),
-            proxies=TrustedProxies(settings.trusted_proxies),
+            proxies=proxies,
             access=access,
         )
         patience = Patience(settings.head_timeout, settings.body_timeout, idle=settings.idle_timeout)
-        doors = Doors(settings.connections, settings.connections_each)
+        doors = Doors(settings.connections, settings.connections_each, proxies)
         state["edge"] = EdgeState(sweeper, patience, postponed, doors, front.answer, front.refuse)
 
 

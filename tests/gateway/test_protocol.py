@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from gateway.clients import Networks
 from gateway.exchange import Exchange
 from gateway.limits.rate import Verdict
 from gateway.server.doors import Doors
@@ -78,7 +79,7 @@ class Client:
             Sweeper(),
             Patience(),
             postponed,
-            doors or Doors(10, 10),
+            doors or Doors(10, 10, Networks([])),
             self.turns.answer,
             lambda _p, refused, _t: self._refuse(refused),
         )
@@ -173,13 +174,19 @@ def test_a_body_at_a_modest_rate_may_take_its_time() -> None:
 
 
 def test_one_address_has_so_many_connections_and_no_more() -> None:
-    doors = Doors(most=10, most_each=2)
+    doors = Doors(most=10, most_each=2, proxies=Networks([]))
     first, second, third = (Client(doors) for _ in range(3))
 
     assert [one.transport.aborted for one in (first, second, third)] == [False, False, True]
     third.protocol.connection_lost(None)
     first.protocol.connection_lost(None)
     assert not Client(doors).transport.aborted
+
+
+def test_a_proxy_has_everybodys_connections_up_to_the_limit_of_all() -> None:
+    doors = Doors(most=3, most_each=1, proxies=Networks(["203.0.113.0/24"]))
+
+    assert [Client(doors).transport.aborted for _ in range(4)] == [False, False, False, True]
 
 
 def read(*feeds: bytes) -> int:
