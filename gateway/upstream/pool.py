@@ -61,12 +61,13 @@ class Pool:
         """A connection, one that has not been idle if `fresh`. Raises `ServiceUnavailable` or `ServiceBusy`."""
         if not fresh and (connection := self.take()) is not None:
             return connection
-        if self._waiting or len(self._all) + self._connecting >= MOST:
+        while self._waiting or len(self._all) + self._connecting >= MOST:
             connection = await self._stand_in_line()
-            if connection is not None:
+            if connection is None:
+                return await self._connect()
+            if connection.usable:  # it may have been closed since it was given to us
                 return connection
-        else:
-            self._connecting += 1
+        self._connecting += 1
         return await self._connect()
 
     def release(self, connection: Connection) -> None:

@@ -93,6 +93,18 @@ async def test_who_leaves_the_line_passes_on_what_he_was_given(make_pool: MakePo
 
 
 @pytest.mark.usefixtures("one_connection")
+async def test_a_connection_that_is_closed_on_its_way_to_the_next_is_made_anew(make_pool: MakePool, service: StandIn) -> None:
+    pool = make_pool(service.url)
+    connection = await used(pool)
+    (first,) = await in_line(pool, 1)
+    pool.release(connection)
+    connection.transport.abort()
+
+    async with asyncio.timeout(2):
+        assert (await first) is not connection
+
+
+@pytest.mark.usefixtures("one_connection")
 async def test_all_in_line_are_told_when_the_service_goes_away(make_pool: MakePool, service: StandIn) -> None:
     pool = make_pool(service.url)
     await used(pool)
