@@ -1,6 +1,6 @@
 # EduStream. `make` alone lists what there is; deploy/local does the work.
 .DEFAULT_GOAL := help
-.PHONY: help run stop status env test test-fast lint format types contracts migrations migrate migration resync rebuild backup restore samples bench bench-gateway test-faults fuzz clients openapi asyncapi k8s service secrets secrets-scan sbom audit \
+.PHONY: help run stop status env test test-fast lint format types contracts migrations migrate migration resync rebuild dead backup restore samples bench bench-gateway test-faults fuzz clients openapi asyncapi k8s service secrets secrets-scan sbom audit \
         lock clean distclean packages dev-packages
 
 PY := .venv/bin/python
@@ -61,6 +61,9 @@ resync: packages ## let a service say the state of everything again, for replica
 
 rebuild: packages ## make the read models anew from the stream and the owners: SERVICE=reporting
 	@$(PY) -m deploy.local call "$(SERVICE)" rebuild
+
+dead: packages ## messages that services could not handle: ARGS="show bookings", "replay bookings --all", "drop bookings --id ..."
+	@eval "$$($(PY) -m deploy.local env)" && $(PY) -m shared.cli dead $(or $(ARGS),list)
 
 backup: packages ## every database into one file below backups/, of `make run` (or ON=compose)
 	@$(PY) -m deploy.backup --on $(ON) backup

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from urllib.parse import urlsplit
 
 import psycopg
 from psycopg import sql
@@ -16,7 +17,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared import asyncapi, migrations
-from shared.dead_letters import DeadLetters
+from shared.dead_letters import UNREACHABLE, DeadLetters
 from shared.service import find
 
 
@@ -75,20 +76,29 @@ async def dead(given: argparse.Namespace) -> int:
     if not url:
         _say("set AMQP_URL: it says which broker is meant")
         return 1
-    async with DeadLetters.at(url) as letters:
-        if given.what == "list":
-            for service in services():
-                _say(f"{service:14}{await letters.count(service)}")
-        elif given.what == "show":
-            for letter in await letters.show(given.service, given.limit):
-                shown = asdict(letter)
-                if not given.data:
-                    del shown["data"]
-                _say(json.dumps(shown))
-        elif given.what == "replay":
-            _say(f"{await letters.replay(given.service, given.id)} given back to {given.service}")
-        else:
-            _say(f"{await letters.drop(given.service, given.id)} dropped")
+    try:
+        async with DeadLetters.at(url) as letters:
+            return await _settle(given, letters)
+    except UNREACHABLE as error:
+        _say(f"the broker of AMQP_URL ({urlsplit(url).hostname}:{urlsplit(url).port or 5672}) cannot be asked: {error!r}")
+        return 1
+
+
+async def _settle(given: argparse.Namespace, letters: DeadLetters) -> int:
+    if given.what == "list":
+        for service in services():
+            _say(f"{service:14}{await letters.count(service)}")
+    elif given.what == "show":
+        for letter in await letters.show(given.service, given.limit):
+            shown = asdict(letter)
+            if not given.data:
+                del shown["data"]
+            _say(json.dumps(shown))
+    else:
+        act, words = (letters.replay, f"given back to {given.service}") if given.what == "replay" else (letters.drop, "dropped")
+        count = await act(given.service, given.id)
+        _say(f"{count} {words}")
+        return int(given.id is not None and not count)
     return 0
 
 
@@ -101,7 +111,11 @@ def _parser() -> argparse.ArgumentParser:
     documents.add_argument("--check", action="store_true", help="only say whether it is up to date")
     dead = commands.add_parser("dead", help="messages that a service could not handle").add_subparsers(dest="what", required=True)
     dead.add_parser("list", help="how many each service has")
-    for name, text in (("show", "the oldest, without their data"), ("replay", "give back to the service"), ("drop", "forget")):
+    for name, text in (
+        ("show", "the first in line, without their data"),
+        ("replay", "give back to the service"),
+        ("drop", "forget"),
+    ):
         command = dead.add_parser(name, help=text)
         command.add_argument("service", choices=services())
         if name == "show":

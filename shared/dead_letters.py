@@ -8,9 +8,10 @@ from typing import Any, Self
 
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, AbstractQueue
-from aio_pika.exceptions import ChannelNotFoundEntity
+from aio_pika.exceptions import AMQPError, ChannelNotFoundEntity
 
-MOST = 10_000  # messages looked at in one go
+REASON = "x-first-death-reason"
+UNREACHABLE = (OSError, AMQPError)  # what it may raise when the broker is away, or refuses
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class Letter:
         except ValueError:
             body = {}
         body = body if isinstance(body, dict) else {}
-        reason = str((message.headers or {}).get("x-first-death-reason", "unknown"))
+        reason = str((message.headers or {}).get(REASON) or "unknown")
         return cls(message.message_id or "", str(body.get("type", "?")), str(body.get("time", "?")), reason, body.get("data"))
 
 
@@ -44,7 +45,7 @@ class DeadLetters:
     @asynccontextmanager
     async def at(cls, url: str) -> AsyncIterator[Self]:
         async with await aio_pika.connect(url, timeout=5) as connection:
-            yield cls(await connection.channel(publisher_confirms=True))
+            yield cls(await connection.channel(publisher_confirms=True, on_return_raises=True))
 
     async def count(self, service: str) -> int:
         """How many there are (as the broker counts, which may be a moment late); 0 for a service that never started."""
@@ -61,7 +62,7 @@ class DeadLetters:
         return queue.declaration_result.message_count
 
     async def show(self, service: str, limit: int = 20) -> list[Letter]:
-        """The oldest, which stay where they are."""
+        """The first in the line, which then stand at its end: to look again shows the next."""
         letters: list[Letter] = []
 
         async def look(message: AbstractIncomingMessage) -> bool:
@@ -77,13 +78,7 @@ class DeadLetters:
         async def give_back(message: AbstractIncomingMessage) -> bool:
             if event_id not in (None, message.message_id):
                 return False
-            copy = aio_pika.Message(
-                message.body,
-                message_id=message.message_id,
-                content_type=message.content_type,
-                delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
-            )
-            await self._channel.default_exchange.publish(copy, f"edustream.{service}", mandatory=True, timeout=10)
+            await self._send(message, f"edustream.{service}")
             return True
 
         return await self._each(service, give_back)
@@ -96,26 +91,39 @@ class DeadLetters:
 
         return await self._each(service, forget)
 
-    async def _each(self, service: str, settle: Callable[[AbstractIncomingMessage], Awaitable[bool]], limit: int = MOST) -> int:
-        """Take the letters; those that `settle` is done with go, the others return to their place."""
+    async def _each(
+        self, service: str, settle: Callable[[AbstractIncomingMessage], Awaitable[bool]], limit: int | None = None
+    ) -> int:
+        """Take each letter that is there now, once; those that `settle` is done with go, the others to the end of the line.
+
+        There they are confirmed copies. Given back as they are they would be lost: to RabbitMQ 4 every return is a failed
+        delivery, and a queue without a limit of its own drops what failed twenty times."""
         if (queue := await self._queue(service)) is None:
             return 0
-        kept: list[AbstractIncomingMessage] = []
-        seen: set[str | None] = set()
         done = 0
-        try:
-            while len(seen) < limit and (message := await queue.get(fail=False, timeout=5)):
-                kept.append(message)
-                if message.message_id in seen:  # given back, refused and here again
-                    break
-                seen.add(message.message_id)
-                if await settle(message):
-                    await kept.pop().ack()
-                    done += 1
-        finally:
-            for message in kept:
-                await message.nack(requeue=True)  # not reject: looking must not count as a failed delivery
+        message = await queue.get(fail=False, timeout=5)
+        left = 1 + (message.message_count or 0) if message else 0  # what is given back and refused again comes after these
+        left = left if limit is None else min(left, limit)
+        while message:
+            if await settle(message):
+                done += 1
+            else:
+                await self._send(message, queue.name)
+            await message.ack()
+            left -= 1
+            message = await queue.get(fail=False, timeout=5) if left > 0 else None
         return done
+
+    async def _send(self, message: AbstractIncomingMessage, queue: str) -> None:
+        """Put a copy into this queue. Raises when the broker did not confirm it, or there is no such queue."""
+        copy = aio_pika.Message(
+            message.body,
+            headers={REASON: (message.headers or {}).get(REASON)},
+            message_id=message.message_id,
+            content_type=message.content_type,
+            delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
+        )
+        await self._channel.default_exchange.publish(copy, queue, mandatory=True, timeout=10)
 
     async def _queue(self, service: str) -> AbstractQueue | None:
         try:

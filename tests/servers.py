@@ -29,6 +29,7 @@ from deploy.local.servers import Instance
 ROOT = Path(__file__).parent.parent
 HANDOVER = "EDUSTREAM_TEST_HANDOVER"  # how the controller tells its workers where the servers are
 PREFIX = "edustream_test"
+NEEDY = {"servers", "launched"}  # fixtures that start servers
 SLOT_LOCK, TEMPLATE_LOCK = 7_391, 7_392
 SLOTS = 64
 
@@ -81,9 +82,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Without servers, leave out the tests that need them."""
     if not _unwanted():
         return
-    needy = [item for item in items if "servers" in getattr(item, "fixturenames", ())]
+    needy = [item for item in items if NEEDY.intersection(getattr(item, "fixturenames", ()))]
     config.hook.pytest_deselected(items=needy)
-    items[:] = [item for item in items if "servers" not in getattr(item, "fixturenames", ())]
+    items[:] = [item for item in items if item not in needy]
 
 
 @pytest.fixture(scope="session")

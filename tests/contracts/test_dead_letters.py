@@ -9,10 +9,11 @@ from uuid import UUID, uuid4
 import aio_pika
 import pytest
 
+from deploy.local import ports
 from shared import broker, cli
 from shared.broker import Broker
 from shared.db import Database, Tx
-from shared.dead_letters import DeadLetters
+from shared.dead_letters import UNREACHABLE, DeadLetters
 from shared.errors import Conflict
 from shared.events.auth import AuthAudited
 from shared.inbox import Consumer, Subscriptions
@@ -79,6 +80,56 @@ async def test_dead_letters_are_shown_and_stay_where_they_are(refuser: Refuser, 
         assert len(await letters.show(refuser.subscriptions.service, limit=2)) == 2
 
 
+async def test_looking_is_never_a_failed_delivery_however_often(refuser: Refuser, amqp_url: str) -> None:
+    """RabbitMQ 4 drops from a queue without a limit of its own what was given back twenty times."""
+    (id_,) = await dead(refuser, amqp_url, 1)
+    service = refuser.subscriptions.service
+
+    async with DeadLetters.at(amqp_url) as letters:
+        for _ in range(25):
+            assert [(UUID(letter.id), letter.reason) for letter in await letters.show(service)] == [(id_, "rejected")]
+    async with await aio_pika.connect(amqp_url) as connection, connection.channel() as channel:
+        message = await (await channel.get_queue(f"edustream.{service}.dead")).get(timeout=5)
+        assert message is not None
+        assert not message.redelivered
+        assert not (message.headers or {}).get("x-delivery-count")
+
+
+@pytest.mark.parametrize("message_id", ["the same", None])
+async def test_letters_are_all_dropped_whatever_their_ids(refuser: Refuser, amqp_url: str, message_id: str | None) -> None:
+    await dead(refuser, amqp_url, 1)
+    service = refuser.subscriptions.service
+    async with await aio_pika.connect(amqp_url) as connection, connection.channel() as channel:
+        for _ in range(3):
+            await channel.default_exchange.publish(aio_pika.Message(b"{}", message_id=message_id), f"edustream.{service}.dead")
+
+    async with DeadLetters.at(amqp_url) as letters:
+        assert len(await letters.show(service)) == 4
+        assert await letters.drop(service) == 4
+        assert await letters.show(service) == []
+
+
+async def test_what_is_refused_again_is_not_given_back_for_ever(refuser: Refuser, amqp_url: str) -> None:
+    await dead(refuser, amqp_url, 3)
+
+    async with DeadLetters.at(amqp_url) as letters:
+        assert await letters.replay(refuser.subscriptions.service) == 3
+
+
+async def test_a_letter_stays_when_there_is_no_queue_to_give_it_back_to(refuser: Refuser, amqp_url: str) -> None:
+    (id_,) = await dead(refuser, amqp_url, 1)
+    service = f"gone{uuid4().hex[:6]}"
+    async with await aio_pika.connect(amqp_url) as connection, connection.channel() as channel:
+        queue = await channel.declare_queue(f"edustream.{service}.dead", durable=True, arguments={"x-queue-type": "quorum"})
+        await channel.default_exchange.publish(aio_pika.Message(b"{}", message_id=str(id_)), queue.name)
+        async with DeadLetters.at(amqp_url) as letters:
+            with pytest.raises(UNREACHABLE):
+                await letters.replay(service)
+        async with DeadLetters.at(amqp_url) as letters:
+            assert await letters.drop(service) == 1
+        await channel.queue_delete(queue.name)
+
+
 async def test_a_replayed_letter_is_handled_and_gone(refuser: Refuser, amqp_url: str) -> None:
     ids = await dead(refuser, amqp_url, 3)
     refuser.cured = True
@@ -126,9 +177,9 @@ async def test_the_command_shows_gives_back_and_drops(
     ids = await dead(refuser, amqp_url, 3)
     refuser.cured = True
 
-    async def told(*words: str) -> str:
+    async def told(*words: str, code: int = 0) -> str:
         capsys.readouterr()  # the consumer's log
-        assert await asyncio.to_thread(cli.main, ["dead", *words]) == 0
+        assert await asyncio.to_thread(cli.main, ["dead", *words]) == code
         return capsys.readouterr().out
 
     assert (await told("list")).split() == [service, "3"]
@@ -138,10 +189,22 @@ async def test_the_command_shows_gives_back_and_drops(
     with_data = (await told("show", service, "--data", "--limit", "1")).splitlines()
     assert [json.loads(line)["data"]["action"][:3] for line in with_data] == ["act"]
     assert await told("drop", service, "--id", str(ids[0])) == "1 dropped\n"
-    assert await told("replay", service, "--id", str(ids[0])) == f"0 given back to {service}\n"
+    assert await told("replay", service, "--id", str(ids[0]), code=1) == f"0 given back to {service}\n"
     assert await told("replay", service, "--all") == f"2 given back to {service}\n"
     await eventually(lambda: _is(sorted(refuser.heard), sorted(ids[1:])))
     assert (await told("show", service)) == ""
+
+
+def test_the_command_says_in_one_line_that_the_broker_is_away(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("AMQP_URL", f"amqp://guest:secret-word@127.0.0.1:{ports.choose(0)}/")
+
+    assert cli.main(["dead", "list"]) == 1
+
+    (line,) = capsys.readouterr().out.splitlines()
+    assert "cannot be asked" in line
+    assert "secret-word" not in line
 
 
 def test_the_command_wants_to_know_which_letters_and_of_whom(capsys: pytest.CaptureFixture[str]) -> None:
