@@ -52,12 +52,17 @@ async def work(runtime: Runtime, subscriptions: Subscriptions, jobs: Sequence[Jo
 
 
 async def _repeat(job: Job, runtime: Runtime) -> None:
+    service = runtime.settings.service
+    last_done = metrics.job_last_done.labels(service, job.name)
+    last_done.set_to_current_time()  # or one that fails from the start would never be late
+    metrics.job_period.labels(service, job.name).set(job.every)
     while True:
         try:
             await job.run(runtime)
             outcome = "done"
+            last_done.set_to_current_time()
         except Exception as error:  # a job's failure is its own
             log.error("job_failed", job=job.name, error=repr(error), exc_info=True)
             outcome = "failed"
-        metrics.job_runs.labels(runtime.settings.service, job.name, outcome).inc()
+        metrics.job_runs.labels(service, job.name, outcome).inc()
         await asyncio.sleep(job.every * random.uniform(0.9, 1.1))  # noqa: S311  jitter, so that workers spread
