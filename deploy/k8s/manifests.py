@@ -8,6 +8,7 @@ NAMESPACE = "edustream"
 IMAGES = "edustream"
 VERSION = "1.0.0"  # kustomization.yaml of `run` and `migrate` sets another: `kustomize edit set image`
 KEEP_JOB = 86_400  # seconds
+MOST_APIS, MOST_WORKERS = 4, 3  # of each service: PostgreSQL has to have connections for all of them, see README.md
 
 
 def files() -> dict[str, list[Json]]:
@@ -54,7 +55,7 @@ def gateway() -> list[Json]:
 def service(row: Row) -> list[Json]:
     configs = ["edustream-config", *(["edustream-files"] if row.files else [])]
     found = [_service(row.name, "api")]
-    for kind, most in (("api", 10), ("worker", 6)):
+    for kind, most in (("api", MOST_APIS), ("worker", MOST_WORKERS)):
         found += _scaled(row.name, kind, pod(row.name, kind, _image(row.name), service_environment(row), configs), most)
     return [*found, *policies.of_service(row)]
 

@@ -6,7 +6,8 @@ from deploy.k8s.table import FILE_SECRETS, NOTIFICATIONS_CONFIG, SERVICES, SHARE
 
 PORT = 8000
 USER = 10001  # of the images
-GRACE = 45  # seconds: five until nobody sends more, thirty to finish, and some to spare
+GRACE = 45  # seconds: five until nobody sends more, thirty for a gateway to finish (services need ten), and some to spare
+MEASURED = {"prometheus.io/scrape": "true", "prometheus.io/port": str(PORT), "prometheus.io/path": "/metrics"}
 Json = dict[str, Any]
 
 
@@ -57,9 +58,11 @@ def pod(name: str, kind: str, image: str, env: list[Json], configs: list[str]) -
     }
     if kind != "gateway":
         container["args"] = [kind]
+    metadata: Json = {"labels": labels(name, kind)}
     if kind != "migrate":
         container |= {"ports": [{"name": "http", "containerPort": PORT}], **_probes()}
-    return {"metadata": {"labels": labels(name, kind)}, "spec": _spec(name, kind, container)}
+        metadata["annotations"] = MEASURED
+    return {"metadata": metadata, "spec": _spec(name, kind, container)}
 
 
 def _spec(name: str, kind: str, container: Json) -> Json:

@@ -23,7 +23,7 @@ class Row:
 ROWS = (
     Row(
         "auth",
-        secrets=("EDUSTREAM_JWT_PRIVATE_KEY", "EDUSTREAM_ADMIN_EMAIL", "EDUSTREAM_ADMIN_PASSWORD"),
+        secrets=AUTH_SECRETS,
         files=True,
         outside=HTTPS,
     ),

@@ -1,5 +1,6 @@
 """The manifests are what the table says, Kubernetes would take them, and no pod may or knows more than it must."""
 
+import re
 from typing import Any
 
 import kubernetes_validate
@@ -11,7 +12,7 @@ from deploy.k8s.manifests import files
 from deploy.k8s.table import SERVICES
 from gateway.settings import GatewaySettings
 from shared.service import find
-from shared.settings import Settings
+from shared.settings import ServiceSettings, Settings
 
 VERSION = "1.34"
 NEEDED = "{0}_DATABASE_URL {0}_PORT EDUSTREAM_INTERNAL_TOKEN AMQP_URL REDIS_URL AUTH_URL EDUSTREAM_ENV EDUSTREAM_HOST PUBLIC_URL"
@@ -86,6 +87,24 @@ def test_every_container_is_hardened_and_bounded(of: dict[str, Any]) -> None:
     assert its["resources"]["requests"].keys() == its["resources"]["limits"].keys() == {"cpu", "memory"}
     if of["kind"] == "Deployment":
         assert {"startupProbe", "livenessProbe", "readinessProbe"} <= its.keys()
+
+
+def test_postgresql_has_a_connection_for_all_that_may_run_at_once() -> None:
+    """Every pool at its largest, every autoscaler at its most, and all in the middle of a rollout."""
+    most = {o["metadata"]["name"]: o["spec"]["maxReplicas"] + 1 for o in OBJECTS if o["kind"] == "HorizontalPodAutoscaler"}
+    pool: int = ServiceSettings.model_fields["database_pool"].default
+    needed = sum(count * (pool + 2 * pod.endswith("-worker")) for pod, count in most.items() if pod != "gateway")
+    (stated,) = re.findall(r"`max_connections = (\d+)`", (FOLDER / "README.md").read_text())
+    assert needed <= int(stated)
+
+
+@pytest.mark.parametrize("folder", ["base", "migrate", "run"])
+def test_a_kustomization_names_every_file_beside_it(folder: str) -> None:
+    named = yaml.safe_load((FOLDER / folder / "kustomization.yaml").read_text())["resources"]
+    beside = {path.name for path in (FOLDER / folder).glob("*.yaml")} - {"kustomization.yaml"}
+    assert len(named) == len(set(named))
+    assert set(named) - {"../base"} == beside
+    assert ("../base" in named) == (folder != "base")
 
 
 @pytest.mark.parametrize("of", WORKLOADS, ids=name)

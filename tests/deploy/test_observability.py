@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -13,6 +14,7 @@ from prometheus_client import REGISTRY
 import gateway.metrics
 import services.notifications.metrics
 import shared.metrics
+from deploy.k8s.manifests import NAMESPACE, files
 from deploy.local.processes import SERVICES
 from deploy.local.settings import ROOT
 
@@ -60,19 +62,70 @@ def test_every_alert_has_its_page_in_the_operators_handbook() -> None:
         assert rule["annotations"]["runbook"] == f"docs/operating.md#{rule['alert'].lower()}"  # type: ignore[index]
 
 
-def test_prometheus_asks_every_process_of_compose() -> None:
+def test_prometheus_asks_every_process_of_compose_and_misses_each_that_is_gone() -> None:
     config = yaml.safe_load((FOLDER / "prometheus.yml").read_text())
     found = {name for job in config["scrape_configs"] for dns in job["dns_sd_configs"] for name in dns["names"]}
     assert found == {"gateway", "rabbitmq"} | {f"{service}-{kind}" for service in SERVICES for kind in ("api", "worker")}
+    named = {"source_labels": ["__meta_dns_name"], "target_label": "name"}
+    assert all(named in job["relabel_configs"] for job in config["scrape_configs"])
+
+    (rule,) = [rule["expr"] for rule in alerts() if rule["alert"] == "ProcessDown"]
+    assert set(re.findall(r'absent\(up\{name="([\w-]+)"\}\)', rule)) == found
 
 
-def test_prometheus_understands_its_files(tmp_path: Path) -> None:
-    promtool = shutil.which("promtool")
-    if promtool is None:
+def test_on_kubernetes_pods_have_the_names_that_compose_gives() -> None:
+    (job,) = yaml.safe_load((FOLDER / "kubernetes.yml").read_text())["scrape_configs"]
+    pods = [o["spec"]["template"]["metadata"] for objects in files().values() for o in objects if o["kind"] == "Deployment"]
+    found = [relabelled(job["relabel_configs"], pod) for pod in pods]
+
+    assert {labels["__address__"] for labels in found} == {"10.0.0.1:8000"}
+    assert {labels["__metrics_path__"] for labels in found} == {"/metrics"}
+    assert {(labels["job"], labels["name"]) for labels in found} == {("gateway", "gateway")} | {
+        (kind, f"{service}-{kind}") for service in SERVICES for kind in ("api", "worker")
+    }
+
+
+def relabelled(rules: list[dict[str, Any]], pod: dict[str, Any]) -> dict[str, str]:
+    """What Prometheus makes of a pod's labels and annotations."""
+    found = {"__meta_kubernetes_pod_ip": "10.0.0.1", "__meta_kubernetes_pod_phase": "Running"}
+    for kind in ("label", "annotation"):
+        said = pod[f"{kind}s"].items()
+        found |= {f"__meta_kubernetes_pod_{kind}_{re.sub(r'[^a-zA-Z0-9_]', '_', name)}": value for name, value in said}
+    for rule in rules:
+        value = rule.get("separator", ";").join(found.get(label, "") for label in rule["source_labels"])
+        fits = re.fullmatch(rule.get("regex", "(.*)"), value)
+        assert fits or rule.get("action") != "keep", rule
+        if fits and "target_label" in rule:
+            found[rule["target_label"]] = rule.get("replacement", value)
+    return found
+
+
+@pytest.fixture(scope="module")
+def promtool() -> str:
+    found = shutil.which("promtool")
+    if found is None:
         pytest.skip("promtool is not on this machine: it comes with Debian's package prometheus")
+    return found
+
+
+def test_prometheus_understands_its_files(promtool: str, tmp_path: Path) -> None:
     rules = tmp_path / "dashboards.yml"
     records = [{"record": f"panel:{number}", "expr": text} for number, text in enumerate(queries())]
     rules.write_text(json.dumps({"groups": [{"name": "dashboards", "rules": records}]}))
-    for kind, path in (("config", FOLDER / "prometheus.yml"), ("rules", rules)):
+    cluster = tmp_path / "kubernetes.yml"
+    (job,) = yaml.safe_load((FOLDER / "kubernetes.yml").read_text())["scrape_configs"]
+    found = job.pop("kubernetes_sd_configs")  # Debian builds promtool without it
+    cluster.write_text(json.dumps({"scrape_configs": [job]}))
+    assert found == [{"role": "pod", "namespaces": {"names": [NAMESPACE]}}]
+    for kind, path in (("config", FOLDER / "prometheus.yml"), ("config", cluster), ("rules", rules)):
         done = subprocess.run([promtool, "check", kind, str(path)], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_alerts_fire_when_they_should(promtool: str, tmp_path: Path) -> None:
+    for path in (FOLDER / "alerts.yml", Path(__file__).with_name("alert_cases.yml")):
+        shutil.copy(path, tmp_path)
+    done = subprocess.run(
+        [promtool, "test", "rules", str(tmp_path / "alert_cases.yml")], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
