@@ -112,7 +112,7 @@ def _parser() -> argparse.ArgumentParser:
     dead = commands.add_parser("dead", help="messages that a service could not handle").add_subparsers(dest="what", required=True)
     dead.add_parser("list", help="how many each service has")
     for name, text in (
-        ("show", "the first in line, without their data"),
+        ("show", "the first, without their data"),
         ("replay", "give back to the service"),
         ("drop", "forget"),
     ):

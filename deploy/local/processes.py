@@ -3,10 +3,11 @@
 import os
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
+from deploy.local import ports
 from deploy.local.databases import DatabaseUrls
 from deploy.local.ports import LOOPBACK
 from deploy.local.program import Program, answers_200
@@ -14,6 +15,7 @@ from deploy.local.settings import MACHINE, ROOT
 
 SERVICES = ("auth", "profiles", "bookings", "messaging", "notifications", "reporting")
 GATEWAY = "gateway"
+APART, WORKER = "EDUSTREAM_APART", "-worker"
 # Variables that go to a process as they were given; a name that ends in _ stands for all that begin so.
 EVERYBODY = ("LOG_LEVEL", "OTEL_")
 GIVEN: dict[str, tuple[str, ...]] = {
@@ -46,8 +48,12 @@ class Deployment:
 
 
 def programs(deployment: Deployment) -> list[Program]:
-    """The six services and the gateway."""
+    """The six services and the gateway; with EDUSTREAM_APART=on, each service's worker beside its api, as operators run them."""
     commands = {**{name: (f"services.{name}", "all") for name in SERVICES}, GATEWAY: (GATEWAY,)}
+    if deployment.given.get(APART) == "on":
+        deployment = _with_ports_of_workers(deployment)
+        commands |= {name: (f"services.{name}", "api") for name in SERVICES}
+        commands |= {f"{name}{WORKER}": (f"services.{name}", "worker") for name in SERVICES}
     return [
         Program(
             name=name,
@@ -64,6 +70,7 @@ def programs(deployment: Deployment) -> list[Program]:
 
 def environment(deployment: Deployment, name: str) -> dict[str, str]:
     """The whole environment of one process."""
+    service = name.removesuffix(WORKER)
     common = {
         "PYTHONPATH": str(ROOT),
         "PYTHONUNBUFFERED": "1",
@@ -74,8 +81,8 @@ def environment(deployment: Deployment, name: str) -> dict[str, str]:
         "AMQP_URL": deployment.amqp_url,
         **{f"{service.upper()}_URL": f"http://{LOOPBACK}:{deployment.ports[service]}" for service in SERVICES},
     }
-    given = _select(deployment.given, (*EVERYBODY, f"{name.upper()}_", *GIVEN.get(name, ())))
-    special = _of_gateway(deployment) if name == GATEWAY else _of_service(deployment, name)
+    given = _select(deployment.given, (*EVERYBODY, f"{service.upper()}_", *GIVEN.get(service, ())))
+    special = _of_gateway(deployment) if name == GATEWAY else _of_service(deployment, service, deployment.ports[name])
     machine = {variable: os.environ[variable] for variable in MACHINE if variable in os.environ}
     return machine | given | common | special
 
@@ -90,10 +97,17 @@ def _of_gateway(deployment: Deployment) -> dict[str, str]:
     return {"EDUSTREAM_HOST": deployment.host, "EDUSTREAM_PORT": str(deployment.ports[GATEWAY])}
 
 
-def _of_service(deployment: Deployment, name: str) -> dict[str, str]:
+def _with_ports_of_workers(deployment: Deployment) -> Deployment:
+    chosen = dict(deployment.ports)
+    for name in SERVICES:
+        chosen[f"{name}{WORKER}"] = ports.choose(0, frozenset(chosen.values()))
+    return replace(deployment, ports=chosen)
+
+
+def _of_service(deployment: Deployment, name: str, port: int) -> dict[str, str]:
     variables = {
         "EDUSTREAM_HOST": LOOPBACK,
-        f"{name.upper()}_PORT": str(deployment.ports[name]),
+        f"{name.upper()}_PORT": str(port),
         f"{name.upper()}_DATABASE_URL": deployment.databases[name].runtime,
         f"{name.upper()}_MIGRATION_DATABASE_URL": "",
         "EDUSTREAM_INTERNAL_TOKEN": deployment.internal_token,

@@ -1,6 +1,7 @@
 """The whole suite as an operator would run it: every service a process, one gateway, real servers, real mail."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default as policy
@@ -57,8 +58,8 @@ def text_of(mail: EmailMessage) -> str:
     return str(part.get_content()) if part else ""
 
 
-@pytest.fixture(scope="session")
-def mailbox() -> Iterator[Mailbox]:
+@contextmanager
+def receiving() -> Iterator[Mailbox]:
     box = Mailbox()
     port = ports.choose(0)
     controller = Controller(box, hostname="127.0.0.1", port=port)
@@ -66,6 +67,12 @@ def mailbox() -> Iterator[Mailbox]:
     box.url = f"smtp://127.0.0.1:{port}"
     yield box
     controller.stop()
+
+
+@pytest.fixture(scope="session")
+def mailbox() -> Iterator[Mailbox]:
+    with receiving() as box:
+        yield box
 
 
 @pytest.fixture(scope="session")

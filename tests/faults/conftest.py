@@ -1,4 +1,6 @@
-"""The suite under the local launcher, with servers of its own: so that any of its processes may be killed."""
+"""The suite under the local launcher, with servers of its own: so that any of its processes may be killed.
+
+Each service answers in one process and works in another, as operators run it."""
 
 import asyncio
 import json
@@ -19,6 +21,7 @@ from deploy.local.lifetime import birth
 from deploy.local.program import answers_200
 from deploy.local.servers import Instance, Urls
 from deploy.local.settings import Settings
+from tests.e2e.conftest import Mailbox, receiving
 from tests.e2e.people import Person, close_clients, signs_in
 from tests.waiting import eventually
 
@@ -84,11 +87,19 @@ def descendants(pid: int) -> list[int]:
 
 
 @pytest.fixture(scope="session")
-async def launched(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Launched]:
+def mailbox() -> Iterator[Mailbox]:
+    """Everything that leaves by mail; no fault is its."""
+    with receiving() as box:
+        yield box
+
+
+@pytest.fixture(scope="session")
+async def launched(tmp_path_factory: pytest.TempPathFactory, mailbox: Mailbox) -> AsyncIterator[Launched]:
     data, port = tmp_path_factory.mktemp("launched"), ports.choose()
     clean = {k: v for k, v in os.environ.items() if k not in ("DATABASE_SERVER_URL", "REDIS_URL", "AMQP_URL")}
     limits = {f"EDUSTREAM_RATE_LIMIT_{name}": "off" for name in ("REGISTER", "LOGIN", "DEFAULT")}
     env = {**clean, **limits, "EDUSTREAM_PORT": str(port), "EDUSTREAM_DATA": str(data), "EDUSTREAM_DEMO": "off"}
+    env |= {"EDUSTREAM_APART": "on", "SMTP_URL": mailbox.url}
     with (data / "launcher.log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "deploy.local", "--no-dotenv", "run"),

@@ -15,9 +15,17 @@ from services.notifications import rules
 from shared import broker
 from shared.dead_letters import DeadLetters
 from shared.events.base import Envelope, Event
-from shared.events.bookings import BOOKING_EVENTS, BookingEvent, BookingSnapshot, PackagePurchased, PurchaseChanged
+from shared.events.bookings import (
+    BOOKING_EVENTS,
+    BookingEvent,
+    BookingSnapshot,
+    PackagePurchased,
+    PaymentRecorded,
+    PurchaseChanged,
+)
 from shared.events.messaging import MessageSent
 from shared.service import find
+from tests.e2e.conftest import Mailbox
 from tests.faults.traffic import Promises
 
 OVERLAPS = """
@@ -30,6 +38,16 @@ CREDITS = """
 SELECT p.id, p.session_count, p.credits_remaining, count(b.id) FILTER (WHERE b.status NOT IN ('CANCELLED', 'DECLINED')) AS used
 FROM purchases p LEFT JOIN bookings b ON b.purchase_id = p.id GROUP BY p.id
 """
+OWED = """
+SELECT b.id, b.status, b.price, b.refunded, coalesce(sum(l.amount), 0) AS owed,
+  count(l.id) FILTER (WHERE l.kind = 'charge') AS charges
+FROM bookings b LEFT JOIN ledger l ON l.booking_id = b.id GROUP BY b.id
+"""
+UNDONE = {  # besides what waits in outboxes and queues
+    "bookings": "SELECT 1 FROM ledger WHERE settled_at IS NULL LIMIT 1",
+    "notifications": "SELECT 1 FROM deliveries WHERE status = 'waiting' AND next_at <= now() LIMIT 1",
+}
+DELIVERIES = "SELECT event_id, user_id, status FROM deliveries"
 TOLD = "SELECT event_id, user_id, kind, folded, fold_key FROM notifications"
 SENT = "SELECT id, sender_id, recipient_id FROM messages"
 
@@ -48,7 +66,9 @@ class Books:
         return {next(iter(row.values())) for row in self.rows(service, sql)}
 
     async def quiet(self) -> bool:
-        """Nothing waits anywhere: neither in an outbox nor in a queue."""
+        """Nothing waits anywhere: neither in an outbox nor in a queue, no payment and no letter."""
+        if any(self.rows(service, sql) for service, sql in UNDONE.items()):
+            return False
         if any(self.rows(service, "SELECT 1 FROM outbox LIMIT 1") for service in SERVICES):
             return False
         async with DeadLetters.at(self._urls.amqp) as letters:
@@ -100,13 +120,33 @@ def credits_add_up(books: Books) -> None:
         assert purchase["credits_remaining"] == purchase["session_count"] - purchase["used"], purchase
 
 
+def money_adds_up(books: Books) -> None:
+    """A lesson was charged once, and what is owed for it is its price, or nothing when it was called off, days ahead."""
+    for row in books.rows("bookings", OWED):
+        is_off = row["status"] in ("CANCELLED", "DECLINED")
+        assert row["owed"] == row["price"] - row["refunded"] == (0 if is_off else row["price"]), row
+        assert row["charges"] == bool(row["price"]), row
+
+
+def letters_left_once(books: Books, mailbox: Mailbox, faults: int) -> None:
+    """No mail came twice, those that are marked sent came, and a fault interrupted one at most."""
+    came = Counter(mail["Message-ID"].strip("<>").rpartition("@")[0] for mail in mailbox.mails)
+    assert [letter for letter, count in came.items() if count > 1] == []
+    status = {f"{row['event_id']}.{row['user_id']}": row["status"] for row in books.rows("notifications", DELIVERIES)}
+    assert {letter for letter, found in status.items() if found == "sent"} <= came.keys() <= status.keys()
+    assert sum(found in ("waiting", "handed_over", "unknown") for found in status.values()) <= faults, Counter(status.values())
+    assert "refused" not in status.values()
+
+
 def everything_was_said_once(books: Books, said: list[Envelope]) -> None:
-    """Each change of a lesson or a purchase, and each message, has exactly one event."""
+    """Each change of a lesson or a purchase, each payment and each message has exactly one event."""
     moves = Counter(_data(said, [kind for kind in BOOKING_EVENTS if kind is not BookingSnapshot], "booking_id", "version"))
     assert moves == Counter(_pairs(books.rows("bookings", "SELECT booking_id, version FROM booking_moves")))
     purchases = Counter(_data(said, [PackagePurchased, PurchaseChanged], "purchase_id", "version"))
     versions = "SELECT id, generate_series(1, version) FROM purchases"
     assert purchases == Counter(_pairs(books.rows("bookings", versions)))
+    payments = Counter(_data(said, [PaymentRecorded], "entry_id", "amount"))
+    assert payments == Counter(_pairs(books.rows("bookings", "SELECT id, abs(amount) FROM ledger")))
     messages = Counter(_data(said, [MessageSent], "message_id", "sender_id"))
     assert messages == Counter(_pairs(books.rows("messaging", SENT)))
 

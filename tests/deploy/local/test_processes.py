@@ -1,11 +1,12 @@
 """What each process is told: all it needs, and nobody else's secrets."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from deploy.local.databases import DatabaseUrls
-from deploy.local.processes import GATEWAY, SERVICES, Deployment, environment, migration_environment
+from deploy.local.processes import GATEWAY, SERVICES, Deployment, environment, migration_environment, programs
 
 GIVEN = {
     "EDUSTREAM_ADMIN_EMAIL": "root@example.com",
@@ -87,3 +88,13 @@ def test_an_operators_settings_reach_the_process_they_are_for(deployment: Deploy
 
 def test_links_point_to_the_gateways_own_port(deployment: Deployment) -> None:
     assert environment(deployment, "auth")["PUBLIC_URL"] == "http://localhost:20006"
+
+
+def test_apart_each_service_answers_in_one_process_and_works_in_another(deployment: Deployment) -> None:
+    found = {program.name: program for program in programs(replace(deployment, given={"EDUSTREAM_APART": "on"}))}
+
+    assert found.keys() == {*SERVICES, *(f"{name}-worker" for name in SERVICES), GATEWAY}
+    api, worker = found["auth"], found["auth-worker"]
+    assert (api.command[-2:], worker.command[-2:]) == (("services.auth", "api"), ("services.auth", "worker"))
+    assert len({program.env.get(f"{name.removesuffix('-worker').upper()}_PORT", name) for name, program in found.items()}) == 13
+    assert {name for name in api.env if api.env[name] != worker.env[name]} == {"AUTH_PORT"}
