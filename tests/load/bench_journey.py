@@ -11,15 +11,18 @@ import asyncio
 import os
 import re
 import resource
+import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Self
 
 import psycopg
 
@@ -28,7 +31,7 @@ from deploy.local.processes import GATEWAY, SERVICES
 from deploy.local.program import answers_200
 from deploy.local.secrets import load_or_create
 from deploy.local.servers import Instance, Urls
-from deploy.local.servers.postgres import _binaries
+from deploy.local.servers.postgres import binary
 from deploy.local.settings import ROOT, Settings
 from deploy.local.suite import Suite
 from services.auth.keys import SigningKey
@@ -37,18 +40,43 @@ from tests.load.bench_journey_routes import FIRST_DAY, ROUTES, SCRIPT, STUDENTS,
 
 CORES = {0, 1}
 IDLE = 0.1  # seconds of CPU in half a second, of all together
+MOST_REFUSED = 0.01
+START = 30.0  # seconds for a server to answer
 TICK = os.sysconf("SC_CLK_TCK")
 UNLIMITED = {f"EDUSTREAM_RATE_LIMIT_{name}": "off" for name in ("REGISTER", "LOGIN", "DEFAULT")}
 
 
 @dataclass
 class Run:
-    """What one load came to. `cpu` is milliseconds per request of each process, `times` milliseconds of each route."""
+    """What one load came to: `rate`, and `times` of each route in milliseconds, of what was done; `cpu` of each process in
+    milliseconds per request."""
 
     rate: float
     cpu: dict[str, float]
     times: dict[str, list[float]]
-    failed: int
+    refused: Counter[str]
+    asked: Counter[str]
+
+    @classmethod
+    def of(cls, lines: Iterable[str], took: float, cpu: dict[str, float]) -> Self:
+        """From what wrk wrote down: route, status and microseconds of each answer; `cpu` in seconds."""
+        times: dict[str, list[float]] = defaultdict(list)
+        refused: Counter[str] = Counter()
+        asked: Counter[str] = Counter()
+        for line in lines:
+            kind, status, micros = line.split()
+            asked[kind] += 1
+            if status in ("200", "201"):
+                times[kind].append(float(micros) / 1000)
+            else:
+                refused[f"{kind} {status}"] += 1
+        per_request = {name: spent * 1000 / (asked.total() or 1) for name, spent in cpu.items()}
+        return cls(sum(map(len, times.values())) / took, per_request, times, refused, asked)
+
+    @property
+    def fails(self) -> bool:
+        """Refusals are quick: a load with more than a few of them measured something else."""
+        return self.refused.total() > MOST_REFUSED * self.asked.total()
 
 
 class Bench:
@@ -56,7 +84,8 @@ class Bench:
 
     def __init__(self, suite: Suite, instance: Instance, folder: Path, options: argparse.Namespace, tutors: int) -> None:
         self._suite, self._instance, self._folder, self._options, self._tutors = suite, instance, folder, options, tutors
-        self._number = 0
+        self._number = self._booked = 0
+        self.fails: list[str] = []
         key = SigningKey(load_or_create(suite.deployment.directory / "secrets.json", ()).jwt_private_key)
         now, hours = datetime.now(UTC), timedelta(hours=3)
         tokens = [key.sign(student, "student", 1, "bench", now, hours) for student in range(1, STUDENTS + 1)]
@@ -68,13 +97,16 @@ class Bench:
         out.write_text("")
         drawn = ", ".join(f'"{route.kind}"' for route in routes for _ in range(route.share))
         values = {"tokens": self._folder / "tokens", "out": out, "drawn": drawn, "tutors": self._tutors}
-        script.write_text(SCRIPT % {**values, "number": self._number, "first": FIRST_DAY.timestamp()})
+        script.write_text(SCRIPT % {**values, "number": self._number, "booked": self._booked, "first": FIRST_DAY.timestamp()})
         await self._settle()
         began, before = time.monotonic(), self._cpu()
         # On a thread: this process reads what the others log, and they stand still when nobody does.
         await asyncio.to_thread(wrk, self._suite.gateway_url, seconds or self._options.seconds, self._options.connections, script)
         took, after = time.monotonic() - began, self._cpu()
-        return self._judge(out, took, {name: after[name] - before[name] for name in after})
+        run = Run.of(out.read_text().splitlines(), took, {name: after[name] - before[name] for name in after})
+        self._number += run.asked.total() + 1000
+        self._booked += run.asked["book"] + 2 * self._options.connections  # those still under way when the time was up
+        return run
 
     async def _settle(self) -> None:
         """Wait until the events of the load before have been worked off: nobody does much any more."""
@@ -82,17 +114,6 @@ class Bench:
         while sum(self._cpu().values()) - before > IDLE and time.monotonic() < limit:
             before = sum(self._cpu().values())
             await asyncio.sleep(0.5)
-
-    def _judge(self, out: Path, took: float, cpu: dict[str, float]) -> Run:
-        times: dict[str, list[float]] = defaultdict(list)
-        failed = 0
-        for line in out.read_text().splitlines():
-            kind, status, micros = line.split()
-            times[kind].append(float(micros) / 1000)
-            failed += status not in ("200", "201")
-        count = sum(map(len, times.values())) or 1
-        self._number += count + 1000
-        return Run(count / took, {name: spent * 1000 / count for name, spent in cpu.items()}, times, failed)
 
     def _cpu(self) -> dict[str, float]:
         """Seconds that each process and its children have had so far."""
@@ -126,7 +147,7 @@ def pgbench(url: str, script: str, seconds: float, folder: Path) -> float:
     file = folder / "pgbench.sql"
     file.write_text(script)
     command = [
-        str(_binaries() / "pgbench"),
+        str(binary("pgbench")),
         "-n",
         "-c10",
         "-j1",
@@ -151,11 +172,15 @@ def empty(seconds: float, connections: int) -> float:
     options = ("--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning")
     command = [sys.executable, "-m", "uvicorn", "tests.load.bench_journey_empty:app", "--port", str(port), *options]
     with subprocess.Popen(command, cwd=ROOT) as server:
-        while not answers_200(port, "/"):
-            time.sleep(0.05)
-        rate = wrk(f"http://127.0.0.1:{port}/", seconds, connections)
-        server.terminate()
-    return rate
+        try:
+            limit = time.monotonic() + START
+            while not answers_200(port, "/"):
+                if server.poll() is not None or time.monotonic() > limit:
+                    sys.exit(f"the empty route did not answer within {START:.0f} s")
+                time.sleep(0.05)
+            return wrk(f"http://127.0.0.1:{port}/", seconds, connections)
+        finally:
+            server.terminate()
 
 
 def _spent(pid: int) -> float:
@@ -168,11 +193,13 @@ def _spent(pid: int) -> float:
     return sum(map(int, fields[11:15])) / TICK + sum(_spent(int(child)) for child in children)
 
 
-def show(name: str, run: Run) -> None:
+def show(bench: Bench, name: str, run: Run) -> None:
     busy = sorted(((spent, process) for process, spent in run.cpu.items() if spent >= 0.005), reverse=True)
     print(f"    CPU ms per request: {', '.join(f'{process} {spent:.2f}' for spent, process in busy)}")
-    if run.failed:
-        print(f"    {run.failed} requests of {name} were refused or failed")
+    if run.refused:
+        print(f"    not done: {dict(run.refused)}")
+    if run.fails:
+        bench.fails.append(name)
 
 
 def percentiles(times: list[float]) -> str:
@@ -187,7 +214,7 @@ async def mixed(bench: Bench) -> None:
     print(f"  mixed journey: {run.rate:,.0f} requests/s")
     for route in ROUTES:
         print(f"    {route.name:28} {percentiles(run.times[route.kind])}")
-    show("the journey", run)
+    show(bench, "the mixed journey", run)
 
 
 async def alone(bench: Bench, route: Route, bare: float, nothing: float) -> None:
@@ -196,10 +223,10 @@ async def alone(bench: Bench, route: Route, bare: float, nothing: float) -> None
     print(f"  {route.name:26} {run.rate:7,.0f}/s  {percentiles(run.times[route.kind])}  {wanted}")
     against = f"its SQL bare ({bare:,.0f}/s) {run.rate / bare:.2f}, an empty route ({nothing:,.0f}/s) {run.rate / nothing:.2f}"
     print(f"    ratio to {against}")
-    show(route.name, run)
+    show(bench, route.name, run)
 
 
-async def measure(instance: Instance, urls: Urls, size: int, options: argparse.Namespace, nothing: float) -> None:
+async def measure(instance: Instance, urls: Urls, size: int, options: argparse.Namespace, nothing: float) -> list[str]:
     databases = prepare(urls.postgres, size)
     amqp = f"{urls.amqp.rsplit('/', 1)[0]}/{instance.rabbitmq.new_vhost('bench')}"
     print(f"\n{size:,} rows")
@@ -215,6 +242,7 @@ async def measure(instance: Instance, urls: Urls, size: int, options: argparse.N
             await mixed(bench)
             for route in ROUTES:
                 await alone(bench, route, bare[route.kind], nothing)
+            return [f"{name}, {size:,} rows" for name in bench.fails]
 
 
 def main() -> None:
@@ -223,12 +251,15 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=[1_000, 100_000])
     parser.add_argument("--connections", type=int, default=32)
     options = parser.parse_args()
+    if shutil.which("wrk") is None:
+        sys.exit("make bench needs wrk, which is not on this machine: install it (Debian's package wrk).")
     os.sched_setaffinity(0, CORES & os.sched_getaffinity(0) or os.sched_getaffinity(0))
     instance = Instance("bench", Settings.load(dotenv=False))
     with instance.session() as urls:
         nothing = empty(options.seconds, options.connections)
-        for size in options.sizes:
-            asyncio.run(measure(instance, urls, size, options, nothing))
+        fails = [name for size in options.sizes for name in asyncio.run(measure(instance, urls, size, options, nothing))]
+    if fails:
+        sys.exit(f"More than {MOST_REFUSED:.0%} was refused or failed, so these were not measured: {'; '.join(fails)}")
 
 
 if __name__ == "__main__":

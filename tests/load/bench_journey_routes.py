@@ -24,7 +24,8 @@ local at = ffi.new("moment")
 local function micros() ffi.C.gettimeofday(at, nil); return tonumber(at.s) * 1e6 + tonumber(at.us) end
 local tokens = {}
 for line in io.lines("%(tokens)s") do tokens[#tokens + 1] = "Bearer " .. line end
-local n, tutors, first = %(number)d, %(tutors)d, %(first)d
+local n, booked, tutors, first = %(number)d, %(booked)d, %(tutors)d, %(first)d
+local abreast = math.min(tutors, #tokens - 1)
 local json = "application/json"
 local kinds = {
   me = function() return "GET", "/auth/me" end,
@@ -35,10 +36,13 @@ local kinds = {
   message = function()
     return "POST", "/api/messages", string.format('{"recipient_id": %%d, "message": "See you on Monday"}', 1000 + n %% 1000)
   end,
-  book = function()
-    local start = os.date("!%%Y-%%m-%%dT%%H:00:00Z", first + math.floor(n / math.min(tutors, #tokens)) * 3600)
+  book = function() -- midnights are taken, and so is much of the first student's time
+    local hour = math.floor(booked / abreast)
+    local start = os.date("!%%Y-%%m-%%dT%%H:00:00Z", first + math.floor(hour / 23) * 86400 + (1 + hour %% 23) * 3600)
+    local student, tutor = 2 + booked %% abreast, 2 + booked %% abreast
+    booked = booked + 1
     return "POST", "/api/bookings", string.format(
-      '{"tutor_profile_id": %%d, "start_at": "%%s", "duration_minutes": 60, "lesson_type": "online"}', 2 + n %% tutors, start)
+      '{"tutor_profile_id": %%d, "start_at": "%%s", "duration_minutes": 60, "lesson_type": "online"}', tutor, start), student
   end,
 }
 local drawn = {%(drawn)s}
@@ -47,8 +51,8 @@ out:setvbuf("line")
 request = function()
   n = n + 1
   local kind = drawn[math.random(#drawn)]
-  local method, path, body = kinds[kind]()
-  local headers = {["Authorization"] = tokens[1 + n %% #tokens], ["Content-Type"] = json}
+  local method, path, body, student = kinds[kind]()
+  local headers = {["Authorization"] = tokens[student or 1 + n %% #tokens], ["Content-Type"] = json}
   headers["X-Request-Id"] = string.format("%%s-%%d", kind, micros())
   return wrk.format(method, path, headers, body)
 end
