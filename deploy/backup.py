@@ -31,6 +31,7 @@ REVOKE ALL ON DATABASE {new} FROM PUBLIC;
 GRANT CONNECT ON DATABASE {new} TO {runtime};
 """
 OWNER = "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = '{name}'"
+DISCONNECT = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{name}'"
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ def back_up(server: Server, databases: Mapping[str, str], folder: Path, now: dat
 
 
 def restore(server: Server, databases: Mapping[str, str], path: Path) -> None:
-    """Put the databases back as they were. Each takes the place of the one that is there only once it is whole."""
+    """Put the databases back as they were. They take the places of those that are there only once all are whole."""
     with tarfile.open(path) as tar:
         missing = sorted(databases.keys() - {name.removesuffix(".dump") for name in tar.getnames()})
         if missing:
@@ -113,9 +114,24 @@ def restore(server: Server, databases: Mapping[str, str], path: Path) -> None:
                 shutil.copyfileobj(cast("IO[bytes]", tar.extractfile(f"{service}.dump")), dump)
                 dump.seek(0)
                 _make(server, name, dump)
-    for name in databases.values():
-        new, old = _quoted(f"{name}_restored"), _quoted(name)
-        server.sql(f"DROP DATABASE IF EXISTS {old} WITH (FORCE);\nALTER DATABASE {new} RENAME TO {old};")
+    _take_the_place(server, list(databases.values()))
+
+
+def _take_the_place(server: Server, names: list[str]) -> None:
+    """All at once or none: a stop in the middle must not leave some databases of today beside others of the backup."""
+    renamed = []
+    for name in names:
+        old, new, replaced = _quoted(name), _quoted(f"{name}_restored"), _quoted(f"{name}_replaced")
+        server.sql(f"DROP DATABASE IF EXISTS {replaced} WITH (FORCE);")
+        renamed += [f"ALTER DATABASE {old} RENAME TO {replaced};", f"ALTER DATABASE {new} RENAME TO {old};"]
+    try:
+        for name in names:  # whoever is connected, or comes, would forbid the renaming
+            server.sql(f"ALTER DATABASE {_quoted(name)} ALLOW_CONNECTIONS false;\n{DISCONNECT.format(name=name)}")
+        server.sql("\n".join(["BEGIN;", *renamed, "COMMIT;"]))
+    finally:
+        server.sql("\n".join(f"ALTER DATABASE {_quoted(name)} ALLOW_CONNECTIONS true;" for name in names))
+    for name in names:
+        server.sql(f"DROP DATABASE {_quoted(f'{name}_replaced')} WITH (FORCE);")
 
 
 def _make(server: Server, name: str, dump: IO[bytes]) -> None:
@@ -154,8 +170,9 @@ def chosen(where: str) -> Iterator[tuple[Server, list[str]]]:
                 yield at(urls.postgres), running_here
 
 
-def main() -> int:
-    given = _parse()
+def main(arguments: list[str] | None = None) -> int:
+    """Run one of the two commands; 1, and why in one sentence, when it could not be."""
+    given = _parse(arguments)
     databases = {service: f"edustream_{service}" for service in SERVICES}
     try:
         if given.what == "restore" and not Path(given.file).is_file():
@@ -174,7 +191,7 @@ def main() -> int:
     return 0
 
 
-def _parse() -> argparse.Namespace:
+def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m deploy.backup", description=__doc__)
     parser.add_argument("--on", choices=["local", "compose"], default="local")
     commands = parser.add_subparsers(dest="what", required=True)
@@ -182,7 +199,7 @@ def _parse() -> argparse.Namespace:
     command = commands.add_parser("restore")
     command.add_argument("file")
     command.add_argument("--force", action="store_true", help="also while services run")
-    return parser.parse_args()
+    return parser.parse_args(arguments)
 
 
 if __name__ == "__main__":
