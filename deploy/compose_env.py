@@ -6,6 +6,7 @@ import secrets
 import sys
 
 SERVICES = ("auth", "profiles", "bookings", "messaging", "notifications", "reporting")
+NOBODY = "admin@example.com"
 ED25519_PKCS8 = bytes.fromhex("302e020100300506032b657004220420")  # RFC 8410: what stands before the key's 32 bytes
 
 
@@ -27,14 +28,23 @@ def lines(admin_email: str) -> list[str]:
     ]
 
 
+def administrator() -> str:
+    """The address of the first administrator: as given, else as a person answers, else one to be changed."""
+    if given := os.environ.get("EDUSTREAM_ADMIN_EMAIL", ""):
+        return given
+    if sys.stdin.isatty() and (answer := input(f"Address of the first administrator [{NOBODY}]: ").strip()):
+        return answer
+    print(f"EDUSTREAM_ADMIN_EMAIL is {NOBODY}: change it in .env before the first start, or give ADMIN_EMAIL=.", file=sys.stderr)
+    return NOBODY
+
+
 def main() -> int:
-    content = "\n".join(lines(os.environ.get("EDUSTREAM_ADMIN_EMAIL", "admin@example.com")))
-    try:
-        with open(os.open(".env", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-            file.write(content)
-    except FileExistsError:
+    if os.path.exists(".env"):
         print(".env exists and was left alone; move it away to make a new one.", file=sys.stderr)
         return 1
+    content = "\n".join(lines(administrator()))
+    with open(os.open(".env", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.write(content)
     print("Wrote .env. Next: docker compose up --build --wait")
     return 0
 

@@ -1,11 +1,14 @@
 """docker-compose.yml: no secret has a default, everything is bounded, and every variable is one that somebody reads."""
 
+import io
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from deploy import compose_env
 from deploy.compose_env import lines
 from deploy.local.processes import SERVICES
 from deploy.local.settings import ROOT
@@ -28,7 +31,7 @@ def kind_of(name: str) -> str:
 @pytest.mark.parametrize("name", COMPOSE)
 def test_everything_is_restarted_and_bounded(name: str) -> None:
     of = COMPOSE[name]
-    assert of["restart"] == ("on-failure" if kind_of(name) == "migrate" else "unless-stopped")
+    assert of["restart"] == ("on-failure:5" if kind_of(name) == "migrate" else "unless-stopped")
     assert of["deploy"]["resources"]["limits"]["memory"]
 
 
@@ -39,6 +42,38 @@ def test_our_containers_are_hardened_and_checked(name: str) -> None:
     assert (of.get("healthcheck") == {"disable": True}) == (kind_of(name) == "migrate")  # else the image's own
     if kind_of(name) in ("api", "worker"):
         assert of["deploy"]["replicas"] == f"${{{kind_of(name).upper()}_REPLICAS:-1}}"
+
+
+def test_every_variable_of_compose_is_explained() -> None:
+    used = set(re.findall(r"(?<!\$)\$\{(\w+)", TEXT)) | {
+        name for of in COMPOSE.values() for name, value in dict(of.get("environment", {})).items() if value is None
+    }
+    explained = set(re.findall(r"^#?(\w+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
+    assert used - explained - {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_ENDPOINT"} == set()
+
+
+def test_make_secrets_writes_the_address_that_it_is_given_and_never_writes_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("EDUSTREAM_ADMIN_EMAIL", "root@yours.example")
+
+    assert compose_env.main() == 0
+    written = (tmp_path / ".env").read_text()
+    assert "EDUSTREAM_ADMIN_EMAIL=root@yours.example\n" in written
+    assert compose_env.main() == 1
+    assert (tmp_path / ".env").read_text() == written
+
+
+def test_make_secrets_says_what_address_is_to_be_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("EDUSTREAM_ADMIN_EMAIL", raising=False)
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+
+    assert compose_env.main() == 0
+    assert "admin@example.com: change it" in capsys.readouterr().err
 
 
 def test_no_secret_has_a_default_and_make_secrets_makes_them_all() -> None:
