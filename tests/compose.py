@@ -64,7 +64,8 @@ def lesson(port: int, env: Path) -> int:
 
 async def live(url: str, administrator: Mapping[str, str]) -> None:
     """The lesson; raises AssertionError at whatever is not as it should be."""
-    await one_lesson(url, await signs_in(url, *(administrator[name] for name in ADMIN)))
+    email, password = (administrator[name] for name in ADMIN)
+    await one_lesson(url, await signs_in(url, email, password))
     await close_clients()
     print(f"One lesson, from sign-up to notification, went well at {url}.")
 

@@ -4,7 +4,7 @@ import asyncio
 import json
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,20 +18,23 @@ PATIENCE = 40.0  # seconds: longer than the gateway waits for a service
 
 @dataclass(frozen=True)
 class Asked:
-    """A request, as bytes."""
+    """A request, as bytes. `body` is JSON; `content` is sent as it is, with the `headers` that say what it is."""
 
     method: str
     path: str
     person: Person | None = None
     body: dict[str, Any] | None = None
+    content: bytes = b""
+    headers: tuple[str, ...] = ()
 
     def to_bytes(self) -> bytes:
-        body = json.dumps(self.body).encode() if self.body is not None else b""
+        body = json.dumps(self.body).encode() if self.body is not None else self.content
         lines = [f"{self.method} {self.path} HTTP/1.1", "host: edustream", f"content-length: {len(body)}"]
         if self.person:
             lines.append(f"authorization: {self.person.client.headers['authorization']}")
-        if body:
+        if self.body is not None:
             lines.append("content-type: application/json")
+        lines += self.headers
         return "\r\n".join([*lines, "", ""]).encode() + body
 
 
@@ -41,6 +44,10 @@ class Storm:
 
     answers: list[Answer] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
+
+    def seconds_of(self, statuses: Collection[int]) -> list[float]:
+        """How long those waited who were answered so."""
+        return [took for answer, took in zip(self.answers, self.seconds, strict=True) if answer.status in statuses]
 
     @property
     def statuses(self) -> Counter[int]:
@@ -61,7 +68,8 @@ async def storm(url: str, count: int, asked: Callable[[int], Asked]) -> Storm:
             began = time.perf_counter()
             writer.write(request)
             async with asyncio.timeout(PATIENCE):
-                found.answers.append(await read_answer(reader))
+                answer = await read_answer(reader)
+            found.answers.append(answer)
             found.seconds.append(time.perf_counter() - began)
         finally:
             writer.close()

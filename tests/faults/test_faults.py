@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import pytest
 
 from deploy.local.processes import SERVICES, WORKER
+from tests.busy import busy
 from tests.e2e.conftest import Mailbox
 from tests.e2e.people import Person, approved_tutor, registers
 from tests.faults import reconcile
@@ -29,7 +30,6 @@ LONGEST = 420.0  # seconds of faults: with a start, queues that fill, and the bo
 SECONDS = min(float(os.environ.get("EDUSTREAM_FAULT_SECONDS", "0")), LONGEST)
 SEED = int(os.environ.get("EDUSTREAM_FAULT_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
 RECOVERY = 15.0  # seconds from the end of a fault until everything is answered again
-BUSIEST = 3.0  # times as long, on a machine that does so much else
 GIVEN_UP = 45.0  # seconds
 HEALTH_IS_REMEMBERED = 1.1  # seconds, by the gateway: the first answer may be of before the fault
 SLACK = 0.5  # seconds after it: what was under way when everything worked again may still say what it met
@@ -69,14 +69,6 @@ def plan(random_: random.Random) -> list[Fault]:
 def filling(random_: random.Random) -> list[Fault]:
     """A consumer is held while the others go on: its queue fills. In the suite one, in the long form each."""
     return [Fault(name, HELD) for name in (CONSUMERS if SECONDS else random_.sample(CONSUMERS, 1))]
-
-
-def busy() -> float:
-    """How many times longer work takes here than it would alone; at most BUSIEST."""
-    began, cpu = time.perf_counter(), time.process_time()
-    while time.process_time() - cpu < 0.3:
-        pass
-    return min(max((time.perf_counter() - began) / 0.3, 1.0), BUSIEST)
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,7 @@ async def read_answer(reader: asyncio.StreamReader, *, head_only: bool = False) 
     """One response; a chunked body is unwrapped."""
     head = (await reader.readuntil(b"\r\n\r\n"))[:-4]
     answer = Answer(head, b"")
-    if head_only or answer.status in (100, 204, 304):
+    if head_only or answer.status in (100, 101, 204, 304):
         return answer
     if answer.headers.get("transfer-encoding") == "chunked":
         while size := int(await reader.readuntil(b"\r\n"), 16):
