@@ -82,7 +82,7 @@ bench: dev-packages ## what people do all day, and what it costs (needs wrk); or
 bench-gateway: dev-packages ## the gateway beside HAProxy, nginx and a naive proxy (needs them, and wrk)
 	@$(PY) -m tests.load.bench_gateway $(ARGS)
 
-test-faults: dev-packages ## kill and hold every process while people use the suite, then reconcile: SECONDS=300, SEED= to repeat
+test-faults: dev-packages ## kill and hold every process while people use the suite, then reconcile: SECONDS=300 (420 at most), SEED= to repeat
 	@EDUSTREAM_FAULT_SECONDS=$(or $(SECONDS),300) EDUSTREAM_FAULT_SEED=$(or $(SEED),0) $(PY) -m pytest tests/faults -n0 -s $(ARGS)
 
 test-compose: dev-packages ## start docker compose from nothing and live one lesson through it (needs a Docker engine); EDUSTREAM_URL= of one that runs
