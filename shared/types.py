@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated
@@ -19,6 +20,9 @@ from pydantic import (
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")  # half a character is none, either
 _LINE_BREAK = re.compile(r"[\t\n\r]")
+_MARKS_AS_STARTERS = "\u0f73\u0f75\u0f81"  # of class 0, and yet they decompose to marks only
+_SHRINKS_BY = 4  # code points that NFC makes one of, at most
+MAX_MARKS = 30  # in a row: the stream-safe format of UAX 15
 _ZONES = frozenset(available_timezones())
 MAX_ID = 2**63 - 1
 
@@ -28,8 +32,31 @@ def format_instant(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _clean(value: object) -> object:
-    return unicodedata.normalize("NFC", value).strip() if isinstance(value, str) else value
+def _clean(max_length: int) -> Callable[[object], object]:
+    """Trims and normalises (NFC) texts that may become ones of `max_length`. A longer one passes as it is, to be refused for its
+    length; of a long run of marks, putting them into order takes time by its square, and holds the interpreter for it."""
+
+    def clean(value: object) -> object:
+        if not isinstance(value, str) or len(value := value.strip()) > _SHRINKS_BY * max_length or value.isascii():
+            return value
+        if _has_long_run_of_marks(value):
+            raise ValueError(f"must not have more than {MAX_MARKS} combining marks in a row")
+        return unicodedata.normalize("NFC", value).strip()
+
+    return clean
+
+
+def _length(most: int) -> StringConstraints:
+    return StringConstraints(min_length=1, max_length=most)
+
+
+def _has_long_run_of_marks(value: str) -> bool:
+    run = 0
+    for character in value:
+        run = run + 1 if unicodedata.combining(character) or character in _MARKS_AS_STARTERS else 0
+        if run > MAX_MARKS:
+            return True
+    return False
 
 
 def _no_control(value: str) -> str:
@@ -55,13 +82,13 @@ def _utc(value: datetime) -> datetime:
     return value.astimezone(UTC)
 
 
-Name = Annotated[str, BeforeValidator(_clean), StringConstraints(min_length=1, max_length=100), AfterValidator(_one_line)]
-Title = Annotated[str, BeforeValidator(_clean), StringConstraints(min_length=1, max_length=120), AfterValidator(_one_line)]
-Headline = Annotated[str, BeforeValidator(_clean), StringConstraints(min_length=1, max_length=160), AfterValidator(_one_line)]
-SearchTerm = Annotated[str, BeforeValidator(_clean), StringConstraints(min_length=1, max_length=100), AfterValidator(_one_line)]
-Reason = Annotated[str, BeforeValidator(_clean), StringConstraints(min_length=1, max_length=500), AfterValidator(_no_control)]
-Note = Annotated[str, BeforeValidator(_clean), StringConstraints(min_length=1, max_length=2000), AfterValidator(_no_control)]
-LongText = Annotated[str, BeforeValidator(_clean), StringConstraints(min_length=1, max_length=5000), AfterValidator(_no_control)]
+Name = Annotated[str, BeforeValidator(_clean(100)), _length(100), AfterValidator(_one_line)]
+Title = Annotated[str, BeforeValidator(_clean(120)), _length(120), AfterValidator(_one_line)]
+Headline = Annotated[str, BeforeValidator(_clean(160)), _length(160), AfterValidator(_one_line)]
+SearchTerm = Annotated[str, BeforeValidator(_clean(100)), _length(100), AfterValidator(_one_line)]
+Reason = Annotated[str, BeforeValidator(_clean(500)), _length(500), AfterValidator(_no_control)]
+Note = Annotated[str, BeforeValidator(_clean(2000)), _length(2000), AfterValidator(_no_control)]
+LongText = Annotated[str, BeforeValidator(_clean(5000)), _length(5000), AfterValidator(_no_control)]
 TimeZone = Annotated[str, StringConstraints(max_length=64), AfterValidator(_zone)]
 Id = Annotated[int, Field(gt=0, le=MAX_ID)]
 
