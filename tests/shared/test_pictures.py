@@ -1,5 +1,9 @@
 """Decoding and encoding pictures anew."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,6 +11,13 @@ from hypothesis import strategies as st
 from shared.errors import Refusal
 from shared.pictures import LyingPicture, NotAPicture, NotAPictureType, TooManyPixels, claimed_formats, reencode
 from tests import images
+
+MEASURED = """
+import re, sys
+from shared.pictures import reencode
+reencode(sys.stdin.buffer.read(), set())
+print(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1])
+"""
 
 
 @pytest.mark.parametrize(
@@ -71,7 +82,7 @@ def test_code_hidden_behind_a_picture_does_not_survive() -> None:
     assert b"script" not in content
 
 
-@pytest.mark.parametrize("side", [60_000, 12_000, 5_001])
+@pytest.mark.parametrize("side", [60_000, 12_000, 4_001])
 def test_bombs_are_refused_without_being_decoded(side: int) -> None:
     with pytest.raises(TooManyPixels):
         reencode(images.bomb(side), set())
@@ -146,6 +157,17 @@ def test_damaged_pictures_are_read_or_refused_but_never_fail(noise: bytes, at: i
         statuses.append(refusal.status)
 
     assert set(statuses) <= {400}
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells the peak of one process")
+@pytest.mark.parametrize(("format_", "mode", "most"), [("PNG", "RGBA", 130), ("JPEG", "CMYK", 130), ("WEBP", "RGB", 300)])
+def test_the_largest_picture_takes_little_memory(format_: str, mode: str, most: int) -> None:
+    """A few kilobytes must not be able to have the process killed. WebP's decoder alone needs three times as much."""
+    content = images.picture(format_, (4000, 4000), mode)
+
+    peak = subprocess.run([sys.executable, "-c", MEASURED], input=content, capture_output=True, check=True, timeout=60).stdout
+
+    assert int(peak) // 1024 < most
 
 
 def _half_clear() -> bytes:
