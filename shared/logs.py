@@ -33,10 +33,10 @@ class Gathering(logging.StreamHandler[TextIO]):
             return
         loop = None if record.levelno > logging.INFO else asyncio._get_running_loop()
         if loop is None:
-            self.flush()
+            self._flush_for(record)
         elif self._promised is not loop:
             self._promised = loop
-            loop.call_later(GATHERED_FOR, self.flush)
+            loop.call_later(GATHERED_FOR, self._flush_for, record)
 
     def flush(self) -> None:
         with cast("threading.RLock", self.lock):
@@ -44,6 +44,13 @@ class Gathering(logging.StreamHandler[TextIO]):
             if lines:
                 self.stream.write("".join(lines))
             super().flush()
+
+    def _flush_for(self, record: logging.LogRecord) -> None:
+        """A log that cannot be written (a full disk, a reader who is gone) must not break what logs."""
+        try:
+            self.flush()
+        except Exception:
+            self.handleError(record)
 
 
 def configure(service: str, level: str = "INFO") -> None:

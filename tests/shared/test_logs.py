@@ -1,6 +1,7 @@
 """Log lines: in order, soon, and all of them."""
 
 import asyncio
+import errno
 import io
 import logging
 from collections.abc import Iterator
@@ -61,3 +62,34 @@ async def test_what_is_left_is_written_when_the_process_ends(log: logging.Logger
     logging.shutdown([lambda: log.handlers[0]])
 
     assert stream.getvalue() == "last\n"
+
+
+class Full(io.StringIO):
+    """A disk with no space left, until somebody makes some."""
+
+    is_full = True
+
+    def write(self, text: str) -> int:
+        if self.is_full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return super().write(text)
+
+
+@pytest.mark.parametrize("stream", [Full()])
+async def test_a_log_that_cannot_be_written_does_not_break_what_logs(
+    log: logging.Logger, stream: Full, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures: list[logging.LogRecord] = []
+    monkeypatch.setattr(log.handlers[0], "handleError", failures.append)
+
+    async def told() -> bool:
+        return len(failures) == 2
+
+    log.warning("at once")
+    log.info("a moment later")
+    await eventually(told)
+    stream.is_full = False
+    log.warning("again")
+
+    assert [record.getMessage() for record in failures] == ["at once", "a moment later"]
+    assert stream.getvalue() == "again\n"
