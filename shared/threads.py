@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import ParamSpec, TypeVar
 
 from shared.errors import Unavailable
@@ -38,11 +39,16 @@ class Threads:
                 raise Unavailable(retry_after=RETRY_AFTER)
             return function(*args, **kwargs)
 
-        work = asyncio.get_running_loop().run_in_executor(self._pool, in_turn)
-        work.add_done_callback(self._left)  # not in a `finally`: a caller who goes away leaves the work behind
-        return await work
+        loop, work = asyncio.get_running_loop(), self._pool.submit(in_turn)
+        # Of the work itself, and no `finally`: a caller who goes away leaves it behind.
+        work.add_done_callback(lambda _: self._tell(loop))
+        return await asyncio.wrap_future(work)
 
-    def _left(self, _work: object) -> None:
+    def _tell(self, loop: asyncio.AbstractEventLoop) -> None:
+        with suppress(RuntimeError):  # the loop is closed
+            loop.call_soon_threadsafe(self._left)
+
+    def _left(self) -> None:
         self._inside -= 1
 
     def close(self) -> None:

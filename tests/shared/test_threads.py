@@ -35,6 +35,22 @@ async def test_more_than_may_wait_are_told_to_come_back(one_thread: Threads) -> 
     assert refused.value.headers == {"Retry-After": "5"}
 
 
+async def test_a_caller_who_goes_away_leaves_no_room_while_the_work_goes_on(one_thread: Threads) -> None:
+    go_on = threading.Event()
+    waiting = [asyncio.ensure_future(one_thread.run(go_on.wait)) for _ in range(3)]
+    await asyncio.sleep(0)
+    waiting[0].cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting[0]
+
+    with pytest.raises(Unavailable):
+        await one_thread.run(go_on.wait)
+
+    go_on.set()
+    assert await asyncio.gather(*waiting[1:]) == [True] * 2
+    assert await one_thread.run(divmod, 7, 2) == (3, 1)
+
+
 async def test_a_call_whose_turn_comes_too_late_is_not_made(one_thread: Threads, monkeypatch: pytest.MonkeyPatch) -> None:
     go_on, made = threading.Event(), threading.Event()
     first = asyncio.ensure_future(one_thread.run(go_on.wait))
