@@ -19,9 +19,9 @@ attributes = context.config.attributes
 tables = importlib.import_module(f"services.{attributes['service']}.tables")
 
 with engine(attributes["url"]).connect() as connection:
-    connection.execute(sa.text(f"SET lock_timeout = '{LOCK_TIMEOUT}'"))
-    # Two migrate jobs at once: the second waits, then finds nothing to do.
+    # Two migrate jobs at once: the second waits, however long, then finds nothing to do.
     connection.execute(sa.text("SELECT pg_advisory_lock(hashtext('migrations'))"))
+    connection.execute(sa.text(f"SET lock_timeout = '{LOCK_TIMEOUT}'"))
     connection.commit()
     context.configure(connection=connection, target_metadata=tables.metadata, compare_type=True, render_item=_render)
     with context.begin_transaction():

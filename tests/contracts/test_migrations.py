@@ -2,6 +2,7 @@
 
 import importlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
@@ -10,6 +11,21 @@ from deploy.local.databases import DatabaseUrls
 from shared import cli, migrations
 
 Blank = Callable[[str], DatabaseUrls]
+
+
+def test_of_two_migrations_at_once_the_second_waits(blank_database: Blank, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long the first takes: longer, here, than a lock of a table would be waited for."""
+    urls = blank_database("messaging")
+    monkeypatch.setattr(migrations, "LOCK_TIMEOUT", "50ms")
+    with psycopg.connect(urls.owner, autocommit=True) as first, ThreadPoolExecutor() as threads:
+        first.execute("SELECT pg_advisory_lock(hashtext('migrations'))")
+        second = threads.submit(migrations.upgrade, "messaging", urls.owner)
+        with pytest.raises(TimeoutError):
+            second.result(0.5)
+        first.execute("SELECT pg_advisory_unlock(hashtext('migrations'))")
+        second.result(60)
+
+    assert migrations.differences(urls.owner, importlib.import_module("services.messaging.tables").metadata) == []
 
 
 @pytest.mark.parametrize("service", cli.services())
