@@ -16,19 +16,32 @@ from shared.errors import Unavailable
 
 T = TypeVar("T")
 POOL_WAIT = 3.0  # seconds a request waits for a connection before it is told to come back
+RECONNECT = 5.0  # seconds of attempts ever further apart, after which the next request begins anew: by default they go on for 300
 LATELY = 1.0  # seconds
+BUSY = (  # others were in the way: the same may work in a moment
+    PoolTimeout,
+    TooManyRequests,
+    psycopg.errors.LockNotAvailable,
+    psycopg.errors.QueryCanceled,
+    psycopg.errors.DeadlockDetected,
+    psycopg.errors.SerializationFailure,
+    psycopg.errors.IdleInTransactionSessionTimeout,
+)
 # random_page_cost: with its default, made for disks, the plan kept for a prepared "newest first" list reads all rows of an owner
 # and sorts them, instead of the first few in the order of the index: ten times slower for whoever has many.
 SESSION = "-c lock_timeout=3s -c statement_timeout=10s -c idle_in_transaction_session_timeout=15s -c timezone=UTC"
 SESSION += " -c random_page_cost=1.1"
 
-# A server that vanished without a word is noticed in seconds, not in the quarter of an hour that TCP takes by itself.
+# A peer that vanished without a word is noticed in seconds, not in the quarter of an hour that TCP takes by itself: the server by
+# its client, and the client by the server, which until then keeps the locks of whoever is gone (the relay's, say).
+SERVERS_LIFELINE = "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3 -c tcp_user_timeout=10000"
 LIFELINE: dict[str, Any] = {
     "connect_timeout": 5,
     "keepalives_idle": 10,
     "keepalives_interval": 5,
     "keepalives_count": 3,
     "tcp_user_timeout": 10_000,
+    "options": SERVERS_LIFELINE,
 }
 
 
@@ -93,7 +106,8 @@ class Database:
             timeout=POOL_WAIT,
             max_waiting=size * 20,
             open=False,
-            kwargs={"autocommit": True, "options": SESSION, "application_name": name} | LIFELINE,
+            reconnect_timeout=RECONNECT,
+            kwargs=LIFELINE | {"autocommit": True, "options": f"{SESSION} {SERVERS_LIFELINE}", "application_name": name},
             check=_check,
         )
         self._answered_at = float("-inf")
@@ -131,9 +145,9 @@ class Database:
             async with self.pool.connection() as connection:
                 yield connection
                 self._answered_at = time.monotonic()
-        except (PoolTimeout, TooManyRequests, psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled) as error:
+        except BUSY as error:
             raise Unavailable from error
-        except psycopg.OperationalError as error:
+        except (psycopg.OperationalError, psycopg.errors.ReadOnlySqlTransaction) as error:  # read-only: it is a standby by now
             self._answered_at = float("-inf")
             raise Unavailable("The database cannot be reached. Try again in a moment.") from error
 

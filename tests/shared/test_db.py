@@ -13,15 +13,14 @@ from fastapi import APIRouter, FastAPI
 from starlette.types import Message, Receive, Scope, Send
 
 from shared import db
-from shared.db import Database, Reading, Transaction, Tx, violated
+from shared.db import Database, Reading, Transaction
 from shared.errors import Conflict, Unavailable
 from shared.http import create_app
 from tests.harness import settings_of
+from tests.shared.rows import COUNT, WRITE
 from tests.shared.wire import Wire
 from tests.waiting import eventually
 
-WRITE = "INSERT INTO doomed_files (object_name, due_at) VALUES (%(name)s, now())"
-COUNT = "SELECT count(*) FROM doomed_files"
 MY_PID = "SELECT pg_backend_pid()"
 
 router = APIRouter()
@@ -242,66 +241,3 @@ async def test_a_lock_that_is_not_to_be_had_is_503(client: httpx.AsyncClient, da
 
 async def test_a_statement_that_takes_too_long_is_503(client: httpx.AsyncClient) -> None:
     assert (await client.post("/slow")).status_code == 503
-
-
-async def test_every_connection_has_its_time_limits(database: Database) -> None:
-    async with database.reading() as tx:
-        limits = {n: await tx.value(f"SHOW {n}") for n in ("lock_timeout", "statement_timeout", "TimeZone")}
-        idle = await tx.value("SHOW idle_in_transaction_session_timeout")
-
-    assert limits == {"lock_timeout": "3s", "statement_timeout": "10s", "TimeZone": "UTC"}
-    assert idle == "15s"
-
-
-async def test_a_cancelled_transaction_is_rolled_back_and_its_connection_is_clean(database: Database) -> None:
-    begun = asyncio.Event()
-
-    async def work() -> None:
-        async with database.transaction() as tx:
-            await tx.run(WRITE, name="cancelled")
-            begun.set()
-            await tx.value("SELECT pg_sleep(30)")
-
-    task = asyncio.create_task(work())
-    await begun.wait()
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-
-    async with database.reading() as tx:
-        assert await tx.value(COUNT) == 0
-        assert (
-            await tx.value("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'tests' AND state LIKE 'idle in%%'")
-            == 0
-        )
-    await asyncio.gather(*(database.ping() for _ in range(20)))
-
-
-async def test_a_reading_is_no_transaction(database: Database) -> None:
-    async with database.reading() as tx:
-        await tx.run(WRITE, name="a")
-        async with database.reading() as other:
-            assert await other.value(COUNT) == 1
-
-
-async def fail_inside(tx: Tx) -> None:
-    async with tx.savepoint():
-        await tx.run(WRITE, name="a")
-
-
-async def test_a_savepoint_undoes_only_what_is_inside_and_names_the_constraint(database: Database) -> None:
-    async with database.transaction() as tx:
-        await tx.run(WRITE, name="a")
-        with pytest.raises(psycopg.errors.UniqueViolation) as caught:
-            await fail_inside(tx)
-        await tx.run(WRITE, name="b")
-
-    assert violated(caught.value) == "doomed_files_pkey"
-    async with database.reading() as tx:
-        assert await tx.value(COUNT) == 2
-
-
-async def test_one_demands_a_row(database: Database) -> None:
-    async with database.reading() as tx:
-        with pytest.raises(LookupError):
-            await tx.one(dict, "SELECT 1 AS x WHERE false")
