@@ -10,7 +10,8 @@ from uuid import UUID
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractExchange, AbstractQueue
 
-from shared import logs
+from shared import logs, metrics
+from shared.lasting import was_cancelled
 
 EVENTS: Final = "edustream.events"
 PRIVATE: Final = "edustream.private"
@@ -19,6 +20,7 @@ DEAD: Final = "edustream.dead"
 PUBLISH_TIMEOUT = 10.0  # seconds to wait for a confirm
 MAX_DELIVERIES = 20
 BACK_OFF = (0.1, 5.0)  # seconds between attempts to connect: first, most
+HEARTBEAT = 15  # seconds
 STEADY = 10.0  # seconds after which a session counts as having worked
 FAREWELL = 5.0  # seconds to take leave of a broker, which may never answer
 
@@ -39,16 +41,22 @@ class Broker:
         Nothing is restored behind the session's back. A library that restores channels and consumers by itself cannot know
         what was only half done, and is the usual cause of a consumer that is connected and deaf."""
         wait = BACK_OFF[0]
+        connected = metrics.broker_connected.labels(self._name, purpose)
+        connected.set(0)
         while True:
             started = time.monotonic()
             try:
                 connection = await self._connect(purpose)
+                connected.set(1)
                 try:
                     await _until_closed(connection, session)
                 finally:
+                    connected.set(0)
                     await _end(asyncio.ensure_future(connection.close()))
             except asyncio.CancelledError:
-                raise
+                if was_cancelled():
+                    raise
+                log.warning("broker_session_ended", purpose=purpose, error="a call was cancelled: no heartbeats")
             except Exception as error:  # whatever it was, the answer is to start anew
                 log.warning("broker_session_ended", purpose=purpose, error=repr(error))
             if time.monotonic() - started > STEADY:
@@ -63,7 +71,7 @@ class Broker:
 
     async def _connect(self, purpose: str) -> AbstractConnection:
         return await aio_pika.connect(
-            self._url, timeout=5, heartbeat=15, client_properties={"connection_name": f"{self._name} {purpose}"}
+            self._url, timeout=5, heartbeat=HEARTBEAT, client_properties={"connection_name": f"{self._name} {purpose}"}
         )
 
 

@@ -1,7 +1,10 @@
 """Refusals: what a client is told when something cannot be done. Raise a subclass that says what is wrong."""
 
 import re
+import traceback
 from typing import Any, ClassVar
+
+from pydantic import ValidationError
 
 
 class Refusal(Exception):
@@ -95,3 +98,12 @@ class Unavailable(Refusal):
 def problem(detail: str, code: str, errors: list[dict[str, Any]] | None = None) -> dict[str, Any]:
     """The one shape of every error body."""
     return {"detail": detail, "code": code} | ({"errors": errors} if errors else {})
+
+
+def describe(error: BaseException) -> str:
+    """What was wrong and where, for a log: without the values, which may be private."""
+    if isinstance(error, ValidationError):
+        return "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['type']}" for e in error.errors(include_input=False))
+    constraint = getattr(getattr(error, "diag", None), "constraint_name", None)
+    where = traceback.extract_tb(error.__traceback__)[-1:]
+    return " ".join([type(error).__name__, *([constraint] if constraint else []), *(f"{f.filename}:{f.lineno}" for f in where)])

@@ -22,7 +22,13 @@ WHERE idempotency_keys.created_at < now() - interval '24 hours'
 """
 FIND = "SELECT fingerprint, answer FROM idempotency_keys WHERE user_id = %(user_id)s AND key = %(key)s"
 KEEP = "UPDATE idempotency_keys SET answer = %(answer)s::jsonb WHERE user_id = %(user_id)s AND key = %(key)s"
-FORGET = "DELETE FROM idempotency_keys WHERE created_at < now() - interval '24 hours'"
+FORGET = """
+DELETE FROM idempotency_keys WHERE (user_id, key) IN (
+  SELECT user_id, key FROM idempotency_keys WHERE created_at < now() - interval '24 hours'
+  ORDER BY created_at LIMIT %(batch)s FOR UPDATE SKIP LOCKED
+)
+"""
+BATCH = 5000  # rows forgotten in one transaction
 
 
 class IdempotencyKeyReused(Invalid):
@@ -70,8 +76,10 @@ async def _once(
 
 
 async def forget_old(database: Database) -> None:
-    async with database.transaction() as tx:
-        await tx.run(FORGET)
+    forgotten = BATCH
+    while forgotten == BATCH:
+        async with database.transaction() as tx:
+            forgotten = await tx.run(FORGET, batch=BATCH)
 
 
 OnceOnly = Annotated[Once, Depends(_once)]

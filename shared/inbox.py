@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 import random
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
@@ -16,10 +17,11 @@ from pydantic import ValidationError
 from shared import broker, context, logs, metrics, tracing
 from shared.broker import Broker
 from shared.db import Database, Tx
-from shared.errors import Refusal, Unavailable
+from shared.errors import Refusal, Unavailable, describe
 from shared.events.base import Envelope, Event
 
-PREFETCH = 32  # messages in work at once
+PREFETCH = 256  # messages at hand: many more than are worked on, since those that wait to be given back are among them
+BATCH = 5000  # rows forgotten in one transaction
 MEASURED_EVERY = 10.0  # seconds
 BACK_OFF = (0.05, 5.0)  # seconds before a message is given back: first attempt, most
 
@@ -28,11 +30,18 @@ E = TypeVar("E", bound=Event)
 Handler = Callable[[Tx, Any], Awaitable[None]]
 
 ACCEPT = "INSERT INTO inbox (event_id) VALUES (%(event_id)s) ON CONFLICT DO NOTHING"
-FORGET = "DELETE FROM inbox WHERE handled_at < now() - interval '8 days'"  # longer than the stream keeps what could be replayed
+# Longer than the stream keeps what could be replayed.
+FORGET = """
+DELETE FROM inbox WHERE event_id IN (
+  SELECT event_id FROM inbox WHERE handled_at < now() - interval '8 days'
+  ORDER BY handled_at LIMIT %(batch)s FOR UPDATE SKIP LOCKED
+)
+"""
 
 
 class UnknownEvent(Exception):
-    """A message of a type nobody here subscribed to: a stale binding."""
+    """A message of a type nobody here subscribed to: for a newer version of this service, which is just being rolled out, or by
+    a binding that nobody needs any more."""
 
 
 class Subscriptions:
@@ -101,16 +110,20 @@ class Consumer:
         raise ConnectionError("the broker stopped delivering")
 
     async def _measure(self, connection: AbstractConnection) -> None:
-        """Export how much waits, as the broker counts it. Should the broker refuse to say, the old numbers stay."""
+        """Export how much waits, as the broker counts it; what it does not say is not a number."""
         service = self._subscriptions.service
-        gauges = {f"edustream.{service}": metrics.queue_depth, f"edustream.{service}.dead": metrics.dead_letters}
-        with contextlib.suppress(AMQPError, OSError, RuntimeError):
-            channel = await connection.channel()
+        gauges = {
+            f"edustream.{service}": metrics.queue_depth.labels(service),
+            f"edustream.{service}.dead": metrics.dead_letters.labels(service),
+        }
+        try:
             while True:
                 for name, gauge in gauges.items():
-                    queue = await channel.get_queue(name)
-                    gauge.labels(service).set(queue.declaration_result.message_count or 0)
+                    gauge.set(await _depth(connection, name))
                 await asyncio.sleep(MEASURED_EVERY)
+        finally:
+            for gauge in gauges.values():
+                gauge.set(math.nan)
 
     async def _settle(self, message: AbstractIncomingMessage) -> None:
         """Acknowledge, give back or bury one message. Never raises for what the message holds."""
@@ -121,7 +134,7 @@ class Consumer:
         except Unavailable as error:
             await self._until_database_answers()  # an outage, however long, must not use up the message's deliveries
             outcome = await self._give_back(message, error)
-        except (ValidationError, UnknownEvent, Refusal, psycopg.DataError) as error:  # will never work
+        except (ValidationError, Refusal, psycopg.DataError) as error:  # will never work
             outcome = await self._bury(message, error)
         except Exception as error:  # may work later; the queue's delivery limit ends it
             outcome = await self._give_back(message, error)
@@ -150,27 +163,32 @@ class Consumer:
         return "done" if fresh else "repeated"
 
     async def _bury(self, message: AbstractIncomingMessage, error: Exception) -> str:
-        log.error("event_refused", event_id=message.message_id, type=message.routing_key, error=_describe(error))
+        log.error("event_refused", event_id=message.message_id, type=message.routing_key, error=describe(error))
         await message.reject(requeue=False)
         return "dead"
 
     async def _give_back(self, message: AbstractIncomingMessage, error: Exception) -> str:
         attempts = int(str((message.headers or {}).get("x-delivery-count", 0)))
-        log.warning("event_retried", event_id=message.message_id, type=message.routing_key, attempts=attempts, error=repr(error))
+        log.warning(
+            "event_retried", event_id=message.message_id, type=message.routing_key, attempts=attempts, error=describe(error)
+        )
         await asyncio.sleep(min(BACK_OFF[0] * 2**attempts, BACK_OFF[1]))
         # reject, not nack: only a reject counts towards the queue's delivery limit.
         await message.reject(requeue=True)
         return "retried"
 
 
-def _describe(error: Exception) -> str:
-    """What was wrong, without the values: they may be private."""
-    if isinstance(error, ValidationError):
-        return "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['type']}" for e in error.errors(include_input=False))
-    return f"{type(error).__name__} {getattr(getattr(error, 'diag', None), 'constraint_name', None) or ''}".strip()
+async def _depth(connection: AbstractConnection, queue: str) -> float:
+    """How many messages wait; on a channel of its own, since a question that fails closes it."""
+    with contextlib.suppress(AMQPError, OSError, RuntimeError):
+        async with connection.channel() as channel:
+            return (await channel.get_queue(queue)).declaration_result.message_count or 0
+    return math.nan
 
 
 async def forget_old(database: Database) -> None:
     """Drop inbox rows older than anything that could still be delivered again."""
-    async with database.transaction() as tx:
-        await tx.run(FORGET)
+    forgotten = BATCH
+    while forgotten == BATCH:
+        async with database.transaction() as tx:
+            forgotten = await tx.run(FORGET, batch=BATCH)

@@ -9,7 +9,7 @@ from fastapi import Depends, Request
 from pydantic import BaseModel
 
 from shared import context, logs, tracing
-from shared.errors import NotFound
+from shared.errors import NotFound, describe
 
 M = TypeVar("M", bound=BaseModel)
 TIMEOUT = 1.0  # seconds
@@ -72,7 +72,7 @@ class Neighbour:
 
     def _failed(self, error: Exception) -> None:
         self._failures += 1
-        log.warning("neighbour_unreachable", neighbour=self._name, error=repr(error), failures=self._failures)
+        log.warning("neighbour_unreachable", neighbour=self._name, error=describe(error), failures=self._failures)
         if self._failures >= FAILURES:
             self._closed_until = time.monotonic() + PAUSE
 

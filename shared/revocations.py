@@ -4,6 +4,7 @@ again and again, too, so that without a broker they still come, if some seconds 
 import asyncio
 import time
 from contextlib import suppress
+from functools import partial
 from typing import Any, Final
 
 from aio_pika.abc import AbstractConnection
@@ -12,6 +13,7 @@ from shared import broker, logs
 from shared.broker import Broker
 from shared.events.auth import SessionsRevoked
 from shared.events.base import Envelope
+from shared.lasting import lasting
 from shared.redis import Redis, RedisError, from_url
 from shared.tokens import Revocations
 
@@ -56,8 +58,8 @@ class Follower:
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._broker.keep("revocations", self._session))
-            tasks.create_task(self._read_set())
+            tasks.create_task(lasting(partial(self._broker.keep, "revocations", self._session)))
+            tasks.create_task(lasting(self._read_set))
 
     async def _session(self, connection: AbstractConnection) -> None:
         channel = await broker.consumer_channel(connection)
@@ -79,7 +81,7 @@ class Follower:
                     found: Any = await client.zrangebyscore(SET, time.time(), "+inf", withscores=True)
                     for member, until in found:
                         self._add(member, until)
-                except (RedisError, OSError, ValueError) as error:
+                except (RedisError, OSError) as error:
                     log.warning("revocations_unreadable", error=repr(error))
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._bound.wait(), READ_EVERY)
@@ -88,6 +90,7 @@ class Follower:
         kind, _, rest = member.partition(":")
         if kind == "user":
             user_id, _, version = rest.partition(":")
-            self._revocations.revoke_user(int(user_id), int(version), until)
+            with suppress(ValueError):  # one that nobody understands must not hide those after it
+                self._revocations.revoke_user(int(user_id), int(version), until)
         else:
             self._revocations.revoke_session(rest, until)

@@ -5,7 +5,7 @@ import asyncio
 import importlib
 import os
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -72,9 +72,9 @@ def build(service: Service, settings: ServiceSettings, *, api: bool = True, work
 
 
 @asynccontextmanager
-async def background(work: Any) -> AsyncIterator[None]:
+async def background(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
     """Run a coroutine beside the application. If it ends by itself something is broken: stop the process, to be restarted."""
-    task = asyncio.ensure_future(work)
+    task = asyncio.create_task(work)
     task.add_done_callback(_stop_process_unless_cancelled)
     try:
         yield
@@ -84,9 +84,9 @@ async def background(work: Any) -> AsyncIterator[None]:
             await task
 
 
-def _stop_process_unless_cancelled(task: "asyncio.Future[Any]") -> None:
-    if not task.cancelled():
-        log.error("background_work_ended", error=repr(task.exception()))
+def _stop_process_unless_cancelled(task: "asyncio.Task[Any]") -> None:
+    if not task.cancelling():
+        log.error("background_work_ended", error="cancelled by itself" if task.cancelled() else repr(task.exception()))
         os.kill(os.getpid(), signal.SIGTERM)
 
 

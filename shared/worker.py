@@ -2,13 +2,17 @@
 
 import asyncio
 import random
+import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from shared import idempotency, inbox, logs, metrics, outbox
 from shared.broker import Broker
 from shared.db import Database
+from shared.errors import describe
 from shared.inbox import Consumer, Subscriptions
+from shared.lasting import lasting
 from shared.outbox import Relay
 from shared.settings import ServiceSettings
 
@@ -45,10 +49,10 @@ async def work(runtime: Runtime, subscriptions: Subscriptions, jobs: Sequence[Jo
     settings, name = runtime.settings, runtime.settings.service
     broker = Broker(settings.amqp_url, name)
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(Relay(settings.database_url, broker, name).run())
-        tasks.create_task(Consumer(subscriptions, runtime.database, broker).run())
+        tasks.create_task(lasting(Relay(settings.database_url, broker, name).run))
+        tasks.create_task(lasting(Consumer(subscriptions, runtime.database, broker).run))
         for job in (*jobs, *HOUSEKEEPING):
-            tasks.create_task(_repeat(job, runtime))
+            tasks.create_task(lasting(partial(_repeat, job, runtime)))
 
 
 async def _repeat(job: Job, runtime: Runtime) -> None:
@@ -62,7 +66,7 @@ async def _repeat(job: Job, runtime: Runtime) -> None:
             outcome = "done"
             last_done.set_to_current_time()
         except Exception as error:  # a job's failure is its own
-            log.error("job_failed", job=job.name, error=repr(error), exc_info=True)
+            log.error("job_failed", job=job.name, error=describe(error), stack=traceback.format_tb(error.__traceback__))
             outcome = "failed"
         metrics.job_runs.labels(service, job.name, outcome).inc()
         await asyncio.sleep(job.every * random.uniform(0.9, 1.1))  # noqa: S311  jitter, so that workers spread

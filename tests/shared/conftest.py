@@ -6,10 +6,11 @@ import aio_pika
 import pytest
 from aio_pika.abc import AbstractChannel
 
-from shared import broker
+from shared import broker, inbox
 from shared.db import Database
 from shared.inbox import Subscriptions
 from tests.servers import Databases
+from tests.shared.events import Effects
 from tests.shared.wire import Wire
 
 
@@ -56,6 +57,17 @@ async def subscriptions(channel: AbstractChannel) -> AsyncIterator[Subscriptions
     await _forget(channel, subscriptions)
     yield subscriptions
     await _forget(channel, subscriptions)
+
+
+@pytest.fixture
+def effects(subscriptions: Subscriptions) -> Effects:
+    return Effects(subscriptions)
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Back-off in milliseconds."""
+    monkeypatch.setattr(inbox, "BACK_OFF", (0.001, 0.01))
 
 
 async def _forget(channel: AbstractChannel, subscriptions: Subscriptions) -> None:

@@ -1,6 +1,7 @@
 """What is exported for operators moves with what it is about."""
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -13,8 +14,8 @@ from shared.db import Database, Tx
 from shared.errors import Conflict
 from shared.events.messaging import MessageSent
 from shared.inbox import Consumer, Subscriptions
+from tests.shared.events import post, ready
 from tests.shared.running import beside
-from tests.shared.test_inbox import post, ready
 from tests.waiting import eventually
 
 
@@ -56,15 +57,24 @@ async def test_what_waits_and_what_is_dead_is_exported(
     monkeypatch.setattr(inbox, "MEASURED_EVERY", 0.05)
     gate = asyncio.Event()
 
+    async def is_not_known() -> bool:
+        """An old number would pass for what is so now."""
+        return math.isnan(value("edustream_dead_letters", service="probe") or 0)
+
     @subscriptions.on(MessageSent)
     async def refuse(_tx: Tx, _event: MessageSent) -> None:
         await gate.wait()
         raise Conflict("never")
 
     await ready(channel, subscriptions)
-    async with beside(Consumer(subscriptions, database, Broker(amqp_url, "tests")).run()):
+    async with beside(Consumer(subscriptions, database, Broker(amqp_url, "probe")).run()):
         await post(channel, *(MessageSent(message_id=n, sender_id=1, recipient_id=2) for n in range(inbox.PREFETCH + 3)))
         await eventually(becomes("edustream_queue_depth", 3, service="probe"))
         gate.set()
         await eventually(becomes("edustream_queue_depth", 0, service="probe"))
         await eventually(becomes("edustream_dead_letters", inbox.PREFETCH + 3, service="probe"))
+        assert value("edustream_broker_connected", service="probe", purpose="consumer") == 1
+        await channel.queue_delete(f"edustream.{subscriptions.service}.dead")
+        await eventually(is_not_known)
+    assert value("edustream_broker_connected", service="probe", purpose="consumer") == 0
+    assert await is_not_known()
