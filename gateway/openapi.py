@@ -45,8 +45,11 @@ SECURITY: Json = {
 ANSWERS = {
     "401": "Sign in: the access token is missing or not valid",
     "429": "Too many requests: see Retry-After",
+    "502": "The service broke off",
     "503": "Not available at the moment: see Retry-After",
+    "504": "The service did not answer in time",
 }
+BEHIND = ("502", "503", "504")  # whatever has a service behind it
 NEEDS: dict[Access, list[Json]] = {
     Access.REQUIRED: [{"bearer": []}, {"password": []}],
     Access.OPTIONAL: [{}, {"bearer": []}, {"password": []}],
@@ -143,7 +146,7 @@ def _operation(service: str, method: str, path: str, operation: Json, route: Rou
         name += f"_{method}"
     seen.add(name)
     access = route.needs(method.upper())
-    statuses = {"503", *(["429"] if route.rate is not Class.UNLIMITED else []), *(["401"] if access is not Access.OPEN else [])}
+    statuses = {*BEHIND, *(["429"] if route.rate is not Class.UNLIMITED else []), *(["401"] if access is not Access.OPEN else [])}
     ours = {status: {"$ref": f"#/components/responses/Problem{status}"} for status in sorted(statuses)}
     responses = dict(sorted((ours | operation.get("responses", {})).items()))
     return operation | {"tags": tags, "operationId": name, "security": NEEDS[access], "responses": responses}

@@ -8,24 +8,25 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any, TypeVar
 
-from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from fastapi.routing import APIRoute
+from fastapi.routing import APIRoute, iter_route_contexts
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared import context, logs, metrics, tracing
-from shared.errors import Refusal, problem
+from shared import answers, context, logs, metrics, tracing
+from shared.errors import Refusal, UnsupportedMediaType, problem
 from shared.settings import ServiceSettings
 
 F = TypeVar("F", bound=Callable[..., Any])
 REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{8,64}$")
 METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 QUIET = ("/health", "/metrics")
+MOST_ERRORS = 50  # told of one request: a list of half a million wrong things needs no answer of 50 MB
 NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "Not modified: the client has it already"}}
 
 log = logs.get(__name__)
@@ -44,6 +45,25 @@ class Problem(BaseModel):
     errors: list[FieldProblem] | None = None
 
 
+class Application(FastAPI):
+    """Its document says of each route what may go wrong there, and not merely that something may."""
+
+    def openapi(self) -> dict[str, Any]:
+        if self.openapi_schema:
+            return self.openapi_schema
+        document = super().openapi()
+        for route in iter_route_contexts(self.routes):
+            for method in (route.methods or ()) if isinstance(route.original_route, APIRoute) else ():
+                if operation := document["paths"].get(route.path_format, {}).get(method.lower()):
+                    said = {k: v for k, v in operation["responses"].items() if k not in answers.ANY_STATUS}
+                    operation["responses"] = said | answers.of(route)
+        return document
+
+
+class NotOfThisType(UnsupportedMediaType):
+    code = "unsupported_media_type"
+
+
 def create_app(
     settings: ServiceSettings,
     routers: tuple[APIRouter, ...],
@@ -51,14 +71,15 @@ def create_app(
 ) -> FastAPI:
     """A FastAPI application with everything that is the same in every service."""
     name = settings.service
-    app = FastAPI(
+    app = Application(
         title=f"EduStream {name}",
         version="1.0.0",
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
         redirect_slashes=False,
-        responses={"4XX": {"model": Problem}, "5XX": {"model": Problem}},
+        responses={status: {"model": Problem} for status in answers.ANY_STATUS},
+        dependencies=[Depends(_media_type)],
         generate_unique_id_function=lambda route: f"{name}_{route.name}",
     )
     app.state.settings = settings
@@ -165,6 +186,26 @@ def _operations() -> APIRouter:
     return router
 
 
+async def _media_type(request: Request) -> None:
+    """Refuses a body that says (or does not say) to be of a type that the route does not take."""
+    route = request.scope["route"]
+    taken = set((route.openapi_extra or {}).get("requestBody", {}).get("content", ()))
+    if not taken and route.body_field:
+        taken = {route.body_field.field_info.media_type}
+    if taken and _has_body(request) and not taken & _types_of(request):
+        raise NotOfThisType(f"Send the body as {' or '.join(sorted(taken))}, and say so in Content-Type.")
+
+
+def _has_body(request: Request) -> bool:
+    return request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
+
+
+def _types_of(request: Request) -> set[str]:
+    """What the body is said to be, and the more general type that it is thereby, too (RFC 6839)."""
+    said = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return {said, "application/json"} if re.fullmatch(r"application/[^/]+\+json", said) else {said}
+
+
 async def _refusal(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, Refusal)  # noqa: S101  registered for it
     return JSONResponse(error.body(), error.status, error.headers)
@@ -177,7 +218,7 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
             "field": ".".join(map(str, e["loc"][1:])) or str(e["loc"][0]),
             "message": e["msg"].removeprefix("Value error, "),
         }
-        for e in error.errors()
+        for e in error.errors()[:MOST_ERRORS]
     ]
     detail = "; ".join(f"{w['field']}: {w['message']}" for w in wrong[:5])
     status = getattr(request.scope.get("endpoint"), "invalid_status", 422)

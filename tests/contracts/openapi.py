@@ -37,7 +37,7 @@ class Judge:
 
     def _differences(self, endpoint: str, status: int, media_type: str, body: Any) -> list[str]:
         responses = self.operation(endpoint)["responses"]
-        response = responses.get(str(status)) or responses.get(f"{status // 100}XX")
+        response = responses.get(str(status))
         if response is None:
             return [f"the status is not among {', '.join(responses)}"]
         content = self._resolved(response).get("content", {})

@@ -10,7 +10,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from deploy import openapi
 from gateway.routes import SERVICES
-from tests.contracts.examples import ENDPOINTS, load
+from tests.contracts.examples import ENDPOINTS, REFUSALS, load
 from tests.contracts.openapi import Judge
 
 
@@ -55,6 +55,22 @@ def test_every_example_has_its_status_described_by_itself(document: dict[str, An
     judge = Judge(document)
 
     assert [str(example) for example in load() if str(example.status) not in judge.operation(example.endpoint)["responses"]] == []
+
+
+def test_every_answer_has_a_status_of_its_own(operations: list[tuple[str, dict[str, Any]]]) -> None:
+    """`4XX` would let any refusal pass, and tell nobody anything."""
+    for endpoint, operation in operations:
+        assert [status for status in operation["responses"] if not re.fullmatch(r"[1-5]\d\d", status)] == [], endpoint
+
+
+def test_every_refusal_is_described_with_its_code(document: dict[str, Any]) -> None:
+    judge = Judge(document)
+    codes = {str(refusal): (refusal, judge.operation(refusal.endpoint)["responses"]) for refusal in load(REFUSALS)}
+
+    assert [name for name, (refusal, said) in codes.items() if str(refusal.status) not in said] == []
+    assert [
+        name for name, (refusal, said) in codes.items() if f"`{refusal.code}`" not in said[str(refusal.status)]["description"]
+    ] == []
 
 
 def test_every_operation_can_be_read_about(operations: list[tuple[str, dict[str, Any]]]) -> None:

@@ -97,6 +97,17 @@ async def test_a_body_that_is_no_object_is_refused(
 
 
 @pytest.mark.parametrize("example", WITH_BODY, ids=lambda example: example.endpoint)
+async def test_a_body_that_does_not_say_to_be_json_is_refused(
+    scenario: Scenario, judge: Judge, nobody: httpx.AsyncClient, example: Example
+) -> None:
+    client = client_of(example.endpoint, scenario, nobody)
+    for headers in ({}, {"Content-Type": "text/plain"}, {"Content-Type": "application/xml"}):
+        answer = await client.request(*placed(example.endpoint, 1), content=b"{}", headers=headers)
+
+        assert_refused(judge, example.endpoint, answer, 415, "unsupported_media_type")
+
+
+@pytest.mark.parametrize("example", WITH_BODY, ids=lambda example: example.endpoint)
 async def test_a_body_that_is_too_large_is_refused(
     scenario: Scenario, judge: Judge, nobody: httpx.AsyncClient, example: Example
 ) -> None:

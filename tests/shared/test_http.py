@@ -1,11 +1,18 @@
-"""What every service's HTTP face does with text that is none."""
+"""What every service's HTTP face does with bodies that are none, or not what they say."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Annotated
 
 import httpx
 import pytest
-from pydantic import TypeAdapter, ValidationError
+from fastapi import APIRouter, Body, FastAPI, UploadFile
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from shared import types
-from tests.harness import running
+from shared.http import create_app
+from shared.service import find
+from tests.harness import running, settings_of
 from tests.servers import Databases
 
 
@@ -25,3 +32,82 @@ async def test_half_a_surrogate_pair_is_refused_wherever_it_comes(databases: Dat
         )
 
     assert (answer.status_code, answer.json()["code"]) == (422, "validation_error")
+
+
+class Numbers(BaseModel):
+    numbers: list[int]
+
+
+router = APIRouter()
+
+
+@router.post("/json")
+async def of_json(body: Numbers) -> int:
+    return len(body.numbers)
+
+
+@router.post("/json-or-nothing")
+async def of_json_or_nothing(body: Annotated[Numbers | None, Body()] = None) -> bool:
+    return body is None
+
+
+@router.post("/form")
+async def of_form(file: UploadFile) -> str | None:
+    return file.filename
+
+
+@router.post("/nothing")
+async def of_nothing() -> None:
+    pass
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[httpx.AsyncClient]:
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+
+    urls = {"database_url": "postgresql://unused", "redis_url": "redis://unused", "amqp_url": "amqp://unused"}
+    app = create_app(settings_of(find("messaging"), **urls), (router,), lifespan)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://tests") as client:
+        yield client
+
+
+@pytest.mark.parametrize(
+    ("path", "content_type", "status"),
+    [
+        ("/json", "application/json", 200),
+        ("/json", "Application/JSON; charset=utf-8", 200),
+        ("/json", "application/merge-patch+json", 200),
+        ("/json", "text/plain", 415),
+        ("/json", "application/xml", 415),
+        ("/json", "application/x-www-form-urlencoded", 415),
+        ("/json", "", 415),
+        ("/json-or-nothing", "text/plain", 415),
+        ("/form", "application/json", 415),
+        ("/form", "", 415),
+        ("/nothing", "text/plain", 200),
+    ],
+)
+async def test_a_body_of_another_type_than_is_taken_is_415(
+    client: httpx.AsyncClient, path: str, content_type: str, status: int
+) -> None:
+    headers = {"Content-Type": content_type} if content_type else {}
+    answer = await client.post(path, content=b'{"numbers": [1]}', headers=headers)
+
+    assert answer.status_code == status, answer.text
+    if status == 415:
+        assert answer.json()["code"] == "unsupported_media_type"
+
+
+async def test_no_body_is_of_no_type(client: httpx.AsyncClient) -> None:
+    assert (await client.post("/json-or-nothing")).json() is True
+    assert (await client.post("/json")).status_code == 422
+    assert (await client.post("/form", files={"file": b"content"})).status_code == 200
+
+
+async def test_of_many_errors_the_first_are_told(client: httpx.AsyncClient) -> None:
+    answer = await client.post("/json", json={"numbers": ["x"] * 10_000})
+
+    assert answer.status_code == 422
+    assert len(answer.json()["errors"]) == 50

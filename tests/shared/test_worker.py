@@ -11,6 +11,8 @@ from prometheus_client import REGISTRY
 from services.messaging.app import service
 from shared import worker
 from shared.db import Database
+from shared.inbox import Consumer
+from shared.outbox import Relay
 from shared.worker import Job, Runtime
 from tests.harness import settings_of
 from tests.shared.running import beside
@@ -102,8 +104,8 @@ async def test_a_part_of_the_worker_that_ends_is_fatal(runtime: Runtime, monkeyp
     async def wait(*_: object) -> None:
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(worker.Relay, "run", be_cancelled)
-    monkeypatch.setattr(worker.Consumer, "run", wait)
+    monkeypatch.setattr(Relay, "run", be_cancelled)
+    monkeypatch.setattr(Consumer, "run", wait)
     monkeypatch.setattr(worker, "HOUSEKEEPING", ())
 
     with pytest.raises(ExceptionGroup):
