@@ -17,7 +17,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared import asyncapi, migrations
-from shared.dead_letters import UNREACHABLE, DeadLetters
+from shared.dead_letters import UNREACHABLE, DeadLetters, NoQueue
 from shared.service import find
 
 
@@ -79,6 +79,9 @@ async def dead(given: argparse.Namespace) -> int:
     try:
         async with DeadLetters.at(url) as letters:
             return await _settle(given, letters)
+    except NoQueue:
+        _say(f"{given.service} has no queue: run its migration, or a worker, first")
+        return 1
     except UNREACHABLE as error:
         _say(f"the broker of AMQP_URL ({urlsplit(url).hostname}:{urlsplit(url).port or 5672}) cannot be asked: {error!r}")
         return 1

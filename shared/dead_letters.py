@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, AbstractQueue
-from aio_pika.exceptions import AMQPError, ChannelNotFoundEntity
+from aio_pika.exceptions import AMQPError, ChannelNotFoundEntity, PublishError
 
 REASON = "x-first-death-reason"
 UNREACHABLE = (OSError, AMQPError)  # what it may raise when the broker is away, or refuses
@@ -33,6 +33,10 @@ class Letter:
         body = body if isinstance(body, dict) else {}
         reason = str((message.headers or {}).get(REASON) or "unknown")
         return cls(message.message_id or "", str(body.get("type", "?")), str(body.get("time", "?")), reason, body.get("data"))
+
+
+class NoQueue(Exception):
+    """The service has no queue: its migration, or its first worker, will make it."""
 
 
 class DeadLetters:
@@ -73,12 +77,16 @@ class DeadLetters:
         return letters
 
     async def replay(self, service: str, event_id: str | None = None) -> int:
-        """Give them (or one) back to the service; how many. A letter is gone only when the broker has confirmed its copy."""
+        """Give them (or one) back to the service; how many. A letter is gone only when the broker has confirmed its copy. Raises
+        `NoQueue`, and keeps them, where there is nobody to give them to."""
 
         async def give_back(message: AbstractIncomingMessage) -> bool:
             if event_id not in (None, message.message_id):
                 return False
-            await self._send(message, f"edustream.{service}")
+            try:
+                await self._send(message, f"edustream.{service}")
+            except PublishError as error:
+                raise NoQueue(service) from error
             return True
 
         return await self._each(service, give_back)

@@ -1,11 +1,13 @@
-"""Pages of lists: `page` from 1, `page_size` up to 100; a page beyond the end is empty."""
+"""Pages of lists: `page` from 1, `page_size` up to 100; a page beyond the end is empty, one beyond `FURTHEST` rows refused."""
 
 from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Query
 
-LAST = 1_000_000  # pages further than this are refused: no list is that long, and OFFSET must fit
+from shared.errors import Invalid
+
+FURTHEST = 1_000_000  # rows that a page may come after: OFFSET reads them all, to throw them away
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +24,24 @@ class Page:
         return -(-total // self.size)
 
 
+class TooFar(Invalid):
+    code = Invalid.code
+    detail = f"page: must be among the first {FURTHEST} items; narrow the list by its filters"
+
+    def __init__(self) -> None:
+        super().__init__(errors=[{"field": "page", "message": self.detail.partition(": ")[2]}])
+
+
 def page_of(default_size: int) -> object:
     """The dependency for a list whose default page holds `default_size` items."""
 
     async def read(
-        page: Annotated[int, Query(ge=1, le=LAST)] = 1, page_size: Annotated[int, Query(ge=1, le=100)] = default_size
+        page: Annotated[int, Query(ge=1, le=FURTHEST)] = 1, page_size: Annotated[int, Query(ge=1, le=100)] = default_size
     ) -> Page:
-        return Page(page, page_size)
+        asked = Page(page, page_size)
+        if asked.offset >= FURTHEST:
+            raise TooFar
+        return asked
 
     return Depends(read)
 

@@ -13,7 +13,7 @@ from deploy.local import ports
 from shared import broker, cli
 from shared.broker import Broker
 from shared.db import Database, Tx
-from shared.dead_letters import UNREACHABLE, DeadLetters
+from shared.dead_letters import UNREACHABLE, DeadLetters, NoQueue
 from shared.errors import Conflict
 from shared.events.auth import AuthAudited
 from shared.inbox import Consumer, Subscriptions
@@ -67,6 +67,21 @@ async def dead(refuser: Refuser, amqp_url: str, count: int) -> list[UUID]:
 
         await eventually(all_dead)
     return [event.event_id for event in events]
+
+
+async def test_letters_that_nobody_could_take_stay_where_they_are(amqp_url: str) -> None:
+    service = f"gone{uuid4().hex[:6]}"
+    async with await aio_pika.connect(amqp_url) as connection, connection.channel() as channel:
+        queue = await channel.declare_queue(f"edustream.{service}.dead", durable=True, arguments={"x-queue-type": "quorum"})
+        message = aio_pika.Message(b"{}", message_id="7", delivery_mode=aio_pika.DeliveryMode.PERSISTENT)
+        await channel.default_exchange.publish(message, queue.name)
+
+        async with DeadLetters.at(amqp_url) as letters:
+            with pytest.raises(NoQueue):
+                await letters.replay(service)
+
+            assert [letter.id for letter in await letters.show(service)] == ["7"]
+        await channel.queue_delete(queue.name)
 
 
 async def test_dead_letters_are_shown_and_stay_where_they_are(refuser: Refuser, amqp_url: str) -> None:

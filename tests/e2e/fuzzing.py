@@ -11,7 +11,7 @@ from deploy.openapi import FILE
 # and an id stand in one place (/messages/search, /messages/{id}), a method of the other's is refused by 422 instead of 405.
 UNFIT = "positive_data_acceptance,negative_data_rejection,unsupported_method,allow_header_conformance"
 # These would end the session, or the account, that everything else is asked with.
-NOT_ASKED = "^/auth/(logout|logout-all|me|change-password)$"
+NOT_ASKED = ("POST /auth/logout", "POST /auth/logout-all", "POST /auth/change-password", "DELETE /auth/me")
 
 
 async def fuzz(gateway: str, token: str, folder: Path, *, seed: int, examples: int, phases: str, paths: str) -> tuple[bool, str]:
@@ -23,10 +23,9 @@ async def fuzz(gateway: str, token: str, folder: Path, *, seed: int, examples: i
             f"Authorization: Bearer {token}",
             "--include-path-regex",
             paths,
-            "--exclude-path-regex",
-            NOT_ASKED,
             "--exclude-checks",
             UNFIT,
+            *(part for endpoint in NOT_ASKED for part in ("--exclude-name", endpoint)),
         ),
         *("--phases", phases, "--max-examples", str(examples), "--seed", str(seed), "--workers", "2"),
         *("--request-timeout", "30", "--warnings", "off", "--generation-database", "none"),

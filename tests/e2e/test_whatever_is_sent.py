@@ -2,11 +2,14 @@
 
 Its name puts it last: whoever is made up as an administrator deletes and rejects people that other tests rely on."""
 
+import json
 import os
+import re
 from pathlib import Path
 
 import pytest
 
+from deploy.openapi import FILE
 from tests.e2e.fuzzing import fuzz
 from tests.e2e.people import Person, registers
 
@@ -16,10 +19,16 @@ EXAMPLES = int(os.environ.get("EDUSTREAM_FUZZ_EXAMPLES") or 1)  # for each opera
 SEED = int(os.environ.get("EDUSTREAM_FUZZ_SEED") or 1)
 # Whose most paths are; what the others are answered there, `test_refusals` says. `make fuzz` sends everybody everywhere.
 PATHS = {
-    "student": "^/(auth|api/(users|profile|students|bookings|reviews|messages|notifications|utils))",
+    "student": "^/(auth|[.]well-known|api/(users|avatars|profile|students|bookings|reviews|messages|notifications|utils))",
     "tutor": "^/api/(tutors?|packages)(/|$)",
     "admin": "^/(health$|api/(admin|audit|subjects|health))",
 }
+
+
+def test_every_path_is_somebodys() -> None:
+    paths = json.loads(FILE.read_text())["paths"]
+
+    assert [path for path in paths if sum(bool(re.match(regex, path)) for regex in PATHS.values()) != 1] == []
 
 
 @pytest.mark.timeout(0 if EXAMPLES > 1 else 240)
