@@ -4,6 +4,7 @@ stays true without anybody writing it down."""
 import inspect
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache
 from types import CodeType, FunctionType, ModuleType
 from typing import Any, Final
 
@@ -54,10 +55,11 @@ def reachable(*roots: object) -> set[type[Refusal]]:
     seen: set[int] = set()
     waiting = list(roots)
     while waiting:
-        thing = inspect.unwrap(waiting.pop())  # type: ignore[arg-type]  # whatever it is: what is not wrapped comes back
+        thing = waiting.pop()
         if id(thing) in seen or not str(getattr(thing, "__module__", "")).startswith(OURS):
             continue
         seen.add(id(thing))
+        thing = inspect.unwrap(thing)  # type: ignore[arg-type]  # whatever it is: what is not wrapped comes back
         if isinstance(thing, type) and issubclass(thing, Refusal):
             found |= {thing} - {Refusal}
         elif isinstance(thing, type):
@@ -69,8 +71,13 @@ def reachable(*roots: object) -> set[type[Refusal]]:
     return found
 
 
-def _named_in(function: FunctionType) -> Iterator[object]:
+@cache
+def _named_in(function: FunctionType) -> list[object]:
     """Everything that a function's code, and that of the functions inside it, speaks of."""
+    return list(_named(function))
+
+
+def _named(function: FunctionType) -> Iterator[object]:
     names = {name for code in _codes(function.__code__) for name in code.co_names}
     for name in names & function.__globals__.keys():
         value = function.__globals__[name]

@@ -1,5 +1,6 @@
 """The whole suite as an operator would run it: every service a process, one gateway, real servers, real mail."""
 
+import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from email import message_from_bytes
@@ -15,6 +16,7 @@ from aiosmtpd.controller import Controller
 from deploy.local import ports
 from deploy.local.processes import SERVICES
 from deploy.local.suite import Suite
+from deploy.openapi import FILE
 from shared.service import declare_queue, find, run_command
 from tests.contracts.openapi import Judge
 from tests.e2e.authorisation.cast import Cast, assemble
@@ -154,8 +156,15 @@ async def nobody(gateway: str) -> AsyncIterator[httpx.AsyncClient]:
 
 @pytest.fixture(scope="package")
 async def judge(nobody: httpx.AsyncClient) -> Judge:
-    """The gateway's own document."""
-    return Judge((await nobody.get("/openapi.json")).json())
+    """The gateway's own document, as soon as every service has said what it offers."""
+
+    kept = json.loads(FILE.read_text())["paths"].keys()
+
+    async def whole() -> dict[str, Any]:
+        document: dict[str, Any] = (await nobody.get("/openapi.json")).json()
+        return document if kept <= document.get("paths", {}).keys() else {}
+
+    return Judge(await eventually(whole, 60))
 
 
 @pytest.fixture(scope="package")
