@@ -66,7 +66,7 @@ async def _repeat(job: Job, runtime: Runtime) -> None:
             outcome = "done"
             last_done.set_to_current_time()
         except Exception as error:  # a job's failure is its own
-            log.error("job_failed", job=job.name, error=describe(error), stack=traceback.format_tb(error.__traceback__))
+            log.error("job_failed", job=job.name, error=describe(error), stack="".join(traceback.format_tb(error.__traceback__)))
             outcome = "failed"
         metrics.job_runs.labels(service, job.name, outcome).inc()
         await asyncio.sleep(job.every * random.uniform(0.9, 1.1))  # noqa: S311  jitter, so that workers spread
