@@ -50,7 +50,8 @@ def reencode(content: bytes, claimed: set[str]) -> bytes:
     a thread. Raises `NotAPicture`, `LyingPicture`, `TooManyPixels`."""
     try:
         with Image.open(io.BytesIO(content), formats=("JPEG", "PNG", "GIF", "WEBP")) as picture:
-            if claimed - {picture.format}:
+            found = "JPEG" if picture.format == "MPO" else picture.format  # several in one file: phones' portraits
+            if claimed - {found}:
                 raise LyingPicture
             if picture.width * picture.height > MAX_PIXELS:
                 raise TooManyPixels
@@ -67,6 +68,9 @@ def _encoded(picture: Image.Image) -> bytes:
     picture.draft("RGB", (2 * SIDE, 2 * SIDE))  # lets JPEG be decoded at a fraction of its size
     picture.thumbnail((4 * SIDE, 4 * SIDE), Image.Resampling.NEAREST)  # in place, and first: whatever copies it copies little
     upright = ImageOps.exif_transpose(picture)
+    if upright.mode == "I;16":  # 16 bits of grey, of which a conversion would keep the lower 8
+        upright = upright.point(lambda grey: grey / 256).convert("L")
+        upright.info.pop("transparency", None)
     has_alpha = upright.mode in ("RGBA", "LA", "PA") or "transparency" in upright.info
     flat = upright.convert("RGBA" if has_alpha else "RGB")
     flat.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)

@@ -23,6 +23,21 @@ def animation() -> bytes:
     return out.getvalue()
 
 
+def portrait() -> bytes:
+    """A JPEG as phones write it: the picture, red, and beside it another one, blue."""
+    out = io.BytesIO()
+    both = [Image.new("RGB", (64, 48), colour) for colour in ("red", "blue")]
+    both[0].save(out, "MPO", save_all=True, append_images=both[1:])
+    return out.getvalue()
+
+
+def grey(value: int, **options: Any) -> bytes:
+    """A PNG of one grey in 16 bits."""
+    out = io.BytesIO()
+    Image.new("I;16", (32, 32), value).save(out, "PNG", **options)
+    return out.getvalue()
+
+
 def sideways() -> bytes:
     """A wide JPEG whose EXIF says that it is to be shown upright, with a place and a comment in it."""
     exif = Image.Exif()

@@ -47,6 +47,20 @@ def test_large_pictures_shrink_and_keep_their_shape(before: tuple[int, int], aft
     assert images.read(reencode(images.picture("JPEG", before), set())).size == after
 
 
+def test_a_jpeg_of_several_pictures_is_a_jpeg() -> None:
+    after = images.read(reencode(images.portrait(), {"JPEG"}))
+
+    red, _, blue = after.convert("RGB").getpixel((16, 16))  # type: ignore[misc]
+    assert (after.size, red > 200, blue < 60) == ((64, 48), True, True), "the first of them"
+
+
+@pytest.mark.parametrize("options", [{}, {"transparency": 0x4000}])
+def test_grey_of_sixteen_bits_stays_grey(options: dict[str, int]) -> None:
+    grey = images.read(reencode(images.grey(0x8000, **options), {"PNG"})).convert("L")
+
+    assert 120 < grey.getpixel((16, 16)) < 136  # type: ignore[operator]
+
+
 def test_transparency_is_kept() -> None:
     clear = images.picture("PNG", mode="RGBA")
 
