@@ -4,13 +4,13 @@ from datetime import UTC, datetime, timedelta
 
 from services.auth import queries
 from services.auth.actions import accounts
-from services.auth.fields import normal_email
 from services.auth.keyring import Keyring
-from services.auth.passwords import Passwords
+from services.auth.passwords import HASHER
 from services.auth.queries import Account
 from services.auth.settings import AuthSettings
 from shared import logs
-from shared.events.auth import UserSnapshot
+from shared.db import Tx
+from shared.events.auth import AuthAudited, UserSnapshot
 from shared.outbox import publish
 from shared.worker import Runtime
 
@@ -22,25 +22,15 @@ log = logs.get(__name__)
 async def first_admin(runtime: Runtime) -> None:
     """Create the first administrator from the environment, once: when there is none."""
     settings = _settings(runtime)
-    if not settings.admin_email:
+    if settings.admin_email is None or settings.admin_password is None or await _is_administered(runtime):
         return
-    hashing = Passwords(1)
-    password_hash = await hashing.hash(settings.admin_password)
-    hashing.close()
-    async with runtime.database.transaction() as tx:
-        if not await tx.value(queries.ANY_ADMIN):
-            await accounts.register(
-                tx,
-                settings.avatars_url,
-                email=normal_email(settings.admin_email),
-                password_hash=password_hash,
-                role="admin",
-                first_name="First",
-                last_name="Administrator",
-                timezone="UTC",
-                currency="USD",
-                is_verified=True,
-            )
+    password_hash = HASHER.hash(settings.admin_password)
+    try:
+        async with runtime.database.transaction() as tx:
+            await _create_admin(tx, settings, password_hash)
+    except accounts.EmailTaken:
+        if not await _is_administered(runtime):  # by another migration beside this one
+            log.error("no_first_administrator", reason="EDUSTREAM_ADMIN_EMAIL is the address of somebody who is none: set another")
 
 
 async def rotate_key(runtime: Runtime) -> None:
@@ -67,10 +57,34 @@ async def resync(runtime: Runtime) -> None:
     log.info("resynced", accounts=said)
 
 
+async def _is_administered(runtime: Runtime) -> bool:
+    async with runtime.database.reading() as tx:
+        return bool(await tx.value(queries.ANY_ADMIN))
+
+
+async def _create_admin(tx: Tx, settings: AuthSettings, password_hash: str) -> None:
+    account = await accounts.register(
+        tx,
+        settings.avatars_url,
+        email=settings.admin_email,
+        password_hash=password_hash,
+        role="admin",
+        first_name="First",
+        last_name="Administrator",
+        timezone="UTC",
+        currency="USD",
+        is_verified=True,
+    )
+    await publish(tx, AuthAudited.of("first_admin_created", None, "user", account.id))
+
+
 async def _add_key(runtime: Runtime, signs_from: datetime, *, alone: bool) -> None:
     keyring = Keyring(_settings(runtime).jwt_private_key)
     async with runtime.database.transaction() as tx:
         key = await keyring.add(tx, signs_from, alone=alone)
+        action = "signing_key_replaced" if alone else "signing_key_rotated"
+        said = AuthAudited.of(action, None, "signing_key", None, kid=key.kid, signs_from=signs_from.isoformat())
+        await publish(tx, said)
     log.info("key_added", kid=key.kid, signs_from=signs_from.isoformat(), alone=alone)
 
 

@@ -1,11 +1,12 @@
 """Field types of accounts: e-mail address, password, phone number, currency."""
 
 import re
+import unicodedata
 from typing import Annotated
 
 import phonenumbers
 from email_validator import EmailNotValidError, validate_email
-from pydantic import AfterValidator, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, StringConstraints
 
 CURRENCIES = {
     "USD": ("$", "US Dollar"),
@@ -47,6 +48,18 @@ def normal_phone(value: str) -> str:
     return written if written == value else normal_phone(written)  # a trunk prefix was dropped: is there another?
 
 
+def not_the_address(password: str, email: str) -> str:
+    """The password. Raises `ValueError` where it is the e-mail address itself."""
+    if password.casefold() == email.casefold():
+        raise ValueError("must not be the e-mail address")
+    return password
+
+
+def _composed(value: object) -> object:
+    """A password as one keyboard writes it and as another does (NFC); not trimmed: spaces are part of it."""
+    return unicodedata.normalize("NFC", value) if isinstance(value, str) else value
+
+
 def _known_currency(code: str) -> str:
     if code not in CURRENCIES:
         raise ValueError(f"must be one of {', '.join(CURRENCIES)}")
@@ -54,6 +67,8 @@ def _known_currency(code: str) -> str:
 
 
 Email = Annotated[str, StringConstraints(max_length=254), AfterValidator(normal_email), StringConstraints(max_length=254)]
-Password = Annotated[str, StringConstraints(min_length=8, max_length=128)]
+Password = Annotated[str, BeforeValidator(_composed), StringConstraints(min_length=8, max_length=128)]
+GivenPassword = Annotated[str, BeforeValidator(_composed), StringConstraints(max_length=128)]
+"""One to be compared: what may be chosen is no concern of it."""
 Phone = Annotated[str, StringConstraints(max_length=64), AfterValidator(normal_phone)]
 Currency = Annotated[str, AfterValidator(_known_currency)]

@@ -2,17 +2,22 @@
 
 import os
 from pathlib import Path
+from typing import Final, Self
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from services.auth.fields import Email, Password, not_the_address
 from shared.settings import ServiceSettings
+
+ADMIN_OF_DEVELOPMENT: Final = "admin12345"
+"""The first administrator's password in `make run`, and so known to everybody."""
 
 
 class AuthSettings(ServiceSettings):
     jwt_private_key: str = Field(validation_alias="EDUSTREAM_JWT_PRIVATE_KEY", repr=False)
     """Ed25519 private key, PEM (PKCS 8); `\\n` may be written for its line ends."""
-    admin_email: str = Field("", validation_alias="EDUSTREAM_ADMIN_EMAIL")
-    admin_password: str = Field("", validation_alias="EDUSTREAM_ADMIN_PASSWORD", repr=False)
+    admin_email: Email | None = Field(None, validation_alias="EDUSTREAM_ADMIN_EMAIL")
+    admin_password: Password | None = Field(None, validation_alias="EDUSTREAM_ADMIN_PASSWORD", repr=False)
     data: str = Field(".data", validation_alias="EDUSTREAM_DATA")
     """Where pictures are kept when no `OBJECT_STORE_URL` is given."""
     access_token_minutes: int = Field(20, ge=1, le=60)
@@ -26,6 +31,24 @@ class AuthSettings(ServiceSettings):
     """Argon2 runs on this many threads at once, by default half the processors: a storm of logins slows logins only."""
     drawing_threads: int = Field(2, ge=1, le=32)
     """Uploaded pictures are decoded on so many threads at once, each of which may take 150 MB for a moment."""
+
+    @field_validator("admin_email", "admin_password", mode="before")
+    @classmethod
+    def _empty_is_unset(cls, value: object) -> object:
+        return value or None
+
+    @field_validator("admin_password")
+    @classmethod
+    def _is_not_known(cls, password: str | None, others: ValidationInfo) -> str | None:
+        if password == ADMIN_OF_DEVELOPMENT and others.data.get("env") == "production":
+            raise ValueError("is the one of development: choose another")
+        return password and not_the_address(password, others.data.get("admin_email") or "")
+
+    @model_validator(mode="after")
+    def _administrator_is_whole(self) -> Self:
+        if (self.admin_email is None) != (self.admin_password is None):
+            raise ValueError("set both EDUSTREAM_ADMIN_EMAIL and EDUSTREAM_ADMIN_PASSWORD, or neither")
+        return self
 
     @property
     def avatars_url(self) -> str:

@@ -2,9 +2,9 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator
 
-from services.auth.fields import Currency, Email, Password, Phone
+from services.auth.fields import Currency, Email, GivenPassword, Password, Phone, not_the_address
 from services.auth.queries import Account
 from shared.tokens import Role
 from shared.types import Id, Instant, Name, Reason, TimeZone
@@ -35,16 +35,15 @@ class RegisterRequest(BaseModel):
     timezone: TimeZone = "UTC"
     currency: Currency = "USD"
 
-    @model_validator(mode="after")
-    def _password_is_not_the_email(self) -> Self:
-        if self.password.casefold() == self.email.casefold():
-            raise ValueError("password: must not be the e-mail address")
-        return self
+    @field_validator("password")
+    @classmethod
+    def _is_not_the_email(cls, password: str, others: ValidationInfo) -> str:
+        return not_the_address(password, others.data.get("email", ""))
 
 
 class LoginRequest(BaseModel):
     email: Annotated[str, StringConstraints(max_length=254)]
-    password: Annotated[str, StringConstraints(max_length=128)]
+    password: GivenPassword
 
 
 class RefreshRequest(BaseModel):
@@ -67,11 +66,11 @@ class UpdateMeRequest(BaseModel):
 
 
 class DeleteMeRequest(BaseModel):
-    password: Annotated[str, StringConstraints(max_length=128)]
+    password: GivenPassword
 
 
 class ChangePasswordRequest(BaseModel):
-    current_password: Annotated[str, StringConstraints(max_length=128)]
+    current_password: GivenPassword
     new_password: Password
 
 

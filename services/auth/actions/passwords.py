@@ -5,6 +5,7 @@ from datetime import datetime
 from services.auth import queries, rules, secrets
 from services.auth.actions import accounts, sessions
 from services.auth.actions.audit import by_stranger
+from services.auth.fields import not_the_address
 from services.auth.queries import Account, Credentials, SignedIn
 from shared.auth import Origin, Principal
 from shared.db import Tx
@@ -23,9 +24,11 @@ class InvalidToken(BadRequest):
 
 def acceptable(password: str, email: str) -> None:
     """Raises `Invalid` for a password that is the e-mail address itself."""
-    if password.casefold() == email.casefold():
-        message = "must not be the e-mail address"
-        raise Invalid(f"new_password: {message}", errors=[{"field": "new_password", "message": message}])
+    try:
+        not_the_address(password, email)
+    except ValueError as error:
+        errors = [{"field": "new_password", "message": str(error)}]
+        raise Invalid(f"new_password: {error}", errors=errors) from error
 
 
 async def change(tx: Tx, who: Credentials, actor: Principal, password_hash: str, now: datetime) -> Credentials:

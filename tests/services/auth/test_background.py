@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import redis.asyncio as redis
 
-from services.auth.commands import first_admin, resync
+from services.auth.commands import first_admin, replace_key, resync, rotate_key
 from services.auth.consumers import revocation_set
 from services.auth.jobs import fill_revocations, forget_expired
 from shared import revocations
@@ -15,7 +15,7 @@ from shared.events.auth import SessionsRevoked
 from shared.revocations import SET
 from shared.worker import Runtime
 from tests.harness import Harness
-from tests.services.auth.people import account, administrator, login, signed_in
+from tests.services.auth.people import account, administrator, audited, login, signed_in, state
 
 SOON = datetime.now(UTC) + timedelta(minutes=20)
 
@@ -147,3 +147,28 @@ async def test_where_there_is_an_administrator_no_other_is_created(service: Harn
     await first_admin(Runtime(settings, service.database))
 
     assert (await login(service, "root@example.com", "root12345")).status_code == 401
+
+
+async def test_an_address_of_somebody_else_makes_no_administrator_and_one_line_says_so(
+    service: Harness, capsys: pytest.CaptureFixture[str]
+) -> None:
+    user_id = await account(service, "root@example.com")
+    settings = service.app.state.settings.model_copy(update={"admin_email": "root@example.com", "admin_password": "root12345"})
+
+    await first_admin(Runtime(settings, service.database))
+
+    assert (await state(service, user_id)).role == "student"
+    assert "EDUSTREAM_ADMIN_EMAIL is the address of somebody who is none" in capsys.readouterr().out
+
+
+async def test_commands_are_audited(service: Harness, runtime: Runtime) -> None:
+    settings = service.app.state.settings.model_copy(update={"admin_email": "root@example.com", "admin_password": "root12345"})
+
+    await first_admin(Runtime(settings, service.database))
+    await rotate_key(runtime)
+    await replace_key(runtime)
+
+    said = await audited(service)
+    assert [act["action"] for act in said] == ["first_admin_created", "signing_key_rotated", "signing_key_replaced"]
+    assert {act["actor_id"] for act in said} == {None}
+    assert said[1]["details"].keys() == {"kid", "signs_from"}

@@ -87,6 +87,25 @@ async def test_a_missing_field_is_named(service: Harness, missing: str) -> None:
     assert [e["field"] for e in answer.json()["errors"]] == [missing]
 
 
+async def test_a_password_that_is_the_address_is_named(service: Harness) -> None:
+    answer = await service.client().post("/auth/register", json=JOHN | {"password": "JOHN@example.com"})
+
+    assert answer.json()["errors"] == [{"field": "password", "message": "must not be the e-mail address"}]
+
+
+async def test_a_password_is_the_same_however_a_keyboard_composes_it(service: Harness) -> None:
+    await service.client().post("/auth/register", json=JOHN | {"password": "cafe\u0301 au lait"})
+
+    tokens = (await login(service, password="café au lait")).json()
+
+    person = service.client(Authorization=f"Bearer {tokens['access_token']}")
+    changed = await person.post("/auth/change-password", json={"current_password": "cafe\u0301 au lait", "new_password": "cafés noirs"})
+    assert changed.status_code == 200
+    assert (await login(service, password="cafe\u0301s noirs")).status_code == 200
+    person = service.client(Authorization=f"Bearer {changed.json()['access_token']}")
+    assert (await person.request("DELETE", "/auth/me", json={"password": "cafe\u0301s noirs"})).status_code == 204
+
+
 async def test_unknown_fields_are_ignored(service: Harness) -> None:
     answer = await service.client().post("/auth/register", json=JOHN | {"is_verified": True, "id": 1, "is_active": False})
 
