@@ -30,7 +30,7 @@ async def first_admin(runtime: Runtime) -> None:
             await _create_admin(tx, settings, password_hash)
     except accounts.EmailTaken:
         if not await _is_administered(runtime):  # by another migration beside this one
-            log.error("no_first_administrator", reason="EDUSTREAM_ADMIN_EMAIL is the address of somebody who is none: set another")
+            log.error("no_first_administrator", reason="somebody who is none has EDUSTREAM_ADMIN_EMAIL: set another address")
 
 
 async def rotate_key(runtime: Runtime) -> None:

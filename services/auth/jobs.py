@@ -1,12 +1,20 @@
 """What the auth service does again and again."""
 
-from services.auth import queries
+import asyncio
+from datetime import timedelta
+
+from services.auth import queries, rules
 from services.auth.consumers import RevocationSet
 from services.auth.queries import Revocation
 from services.auth.settings import AuthSettings
+from shared import logs
 from shared.events.auth import SessionsRevoked
 from shared.storage import Storage
 from shared.worker import Job, Runtime
+
+FILES = 100  # deleted at once
+
+log = logs.get(__name__)
 
 
 async def fill_revocations(runtime: Runtime) -> None:
@@ -25,25 +33,52 @@ async def fill_revocations(runtime: Runtime) -> None:
 
 
 async def delete_stale_files(runtime: Runtime) -> None:
-    """Delete pictures that no account names."""
-    settings = runtime.settings
-    assert isinstance(settings, AuthSettings)  # noqa: S101  declared in app
-    storage = Storage(settings.objects_url, "avatars")
-    async with runtime.database.transaction() as tx:
-        names = [row["name"] for row in await tx.rows(queries.STALE_FILES)]
-        for name in names:
-            await storage.delete(name)
-        await tx.run(queries.FORGET_FILES, names=names)
+    """Delete pictures that no account names, until none is left. One that cannot be deleted keeps no other from it."""
+    storage = Storage(_settings(runtime).objects_url, "avatars")
+    gone = FILES
+    while gone:
+        async with runtime.database.transaction() as tx:
+            names = [row["name"] for row in await tx.rows(queries.TAKE_STALE_FILES, batch=FILES)]
+        gone = await _delete(runtime, storage, names)
 
 
 async def forget_expired(runtime: Runtime) -> None:
     """Drop sessions, tokens, revocations and failures that nothing depends on any more."""
     async with runtime.database.transaction() as tx:
-        await tx.run(queries.FORGET_EXPIRED)
+        await tx.run(queries.FORGET_EXPIRED, known_for=rules.KNOWN_FOR, window=rules.WINDOW)
+    remembered = timedelta(days=_settings(runtime).refresh_token_days)
+    forgotten = True
+    while forgotten:
+        async with runtime.database.transaction() as tx:
+            forgotten = bool(await tx.run(queries.FORGET_SPENT, remembered=remembered))
+
+
+async def fold_counts(runtime: Runtime) -> None:
+    """Keep the numbers of accounts in few rows."""
+    async with runtime.database.transaction() as tx:
+        await tx.run(queries.FOLD_COUNTS)
+
+
+async def _delete(runtime: Runtime, storage: Storage, names: list[str]) -> int:
+    """How many of these files are deleted now."""
+    failures = await asyncio.gather(*(storage.delete(name) for name in names), return_exceptions=True)
+    gone = [name for name, failure in zip(names, failures, strict=True) if failure is None]
+    async with runtime.database.transaction() as tx:
+        await tx.run(queries.FORGET_FILES, names=gone)
+    if len(gone) < len(names):
+        first = next(failure for failure in failures if failure is not None)
+        log.warning("files_not_deleted", files=len(names) - len(gone), first=repr(first))
+    return len(gone)
+
+
+def _settings(runtime: Runtime) -> AuthSettings:
+    assert isinstance(runtime.settings, AuthSettings)  # noqa: S101  declared in app
+    return runtime.settings
 
 
 JOBS = (
     Job("fill_revocations", 5, fill_revocations),
     Job("delete_stale_files", 600, delete_stale_files),
     Job("forget_expired", 900, forget_expired),
+    Job("fold_counts", 10, fold_counts),
 )

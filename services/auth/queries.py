@@ -3,7 +3,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID
 
 
@@ -29,6 +29,7 @@ class Account:
     updated_at: datetime
     deleted_at: datetime | None
     deletion_reason: str | None
+    was_active: bool | None
     purged_at: datetime | None
 
 
@@ -79,7 +80,7 @@ class SealedKey:
 
 COLUMNS = """id, email::text AS email, role, first_name, last_name, phone, avatar_name, currency, timezone, is_active,
   is_verified, email_notifications, push_notifications, sms_notifications, version, token_version, created_at, updated_at,
-  deleted_at, deletion_reason, purged_at"""
+  deleted_at, deletion_reason, was_active, purged_at"""
 
 # accounts
 
@@ -98,7 +99,8 @@ UPDATE accounts SET role = %(role)s, first_name = %(first_name)s, last_name = %(
   avatar_name = %(avatar_name)s, currency = %(currency)s, timezone = %(timezone)s, is_active = %(is_active)s::boolean,
   is_verified = %(is_verified)s::boolean, email_notifications = %(email_notifications)s::boolean,
   push_notifications = %(push_notifications)s::boolean, sms_notifications = %(sms_notifications)s::boolean,
-  deleted_at = %(deleted_at)s::timestamptz, deletion_reason = %(deletion_reason)s::text, version = version + 1, updated_at = now()
+  deleted_at = %(deleted_at)s::timestamptz, deletion_reason = %(deletion_reason)s::text,
+  was_active = %(was_active)s::boolean, version = version + 1, updated_at = now()
 WHERE id = %(id)s::bigint
 RETURNING {COLUMNS}
 """
@@ -114,14 +116,14 @@ SET_PASSWORD = "UPDATE accounts SET password_hash = %(password_hash)s WHERE id =
 ATTEMPTS = """
 SELECT
   (SELECT failed_at FROM login_failures
-   WHERE subject = %(subject)s AND network = %(network)s AND failed_at > %(now)s::timestamptz - interval '15 minutes'
+   WHERE subject = %(subject)s AND network = %(network)s AND failed_at > %(now)s::timestamptz - %(window)s::interval
    ORDER BY failed_at DESC OFFSET %(of_pair)s::integer - 1 LIMIT 1) AS pair_at,
   (SELECT failed_at FROM login_failures
-   WHERE subject = %(subject)s AND failed_at > %(now)s::timestamptz - interval '15 minutes'
+   WHERE subject = %(subject)s AND failed_at > %(now)s::timestamptz - %(window)s::interval
    ORDER BY failed_at DESC OFFSET %(of_account)s::integer - 1 LIMIT 1) AS anywhere_at,
   EXISTS (SELECT FROM sessions
    WHERE account_id = %(account_id)s::bigint AND network = %(network)s
-     AND created_at > %(now)s::timestamptz - interval '30 days') AS is_known
+     AND created_at > %(now)s::timestamptz - %(known_for)s::interval) AS is_known
 """
 ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtextextended(encode(%(subject)s::bytea, 'hex'), 0))"
 FAILED = "INSERT INTO login_failures (subject, network, failed_at) VALUES (%(subject)s, %(network)s, %(now)s)"
@@ -147,7 +149,7 @@ SELECT session_id, account_id FROM refresh_tokens JOIN sessions ON sessions.id =
 WHERE refresh_tokens.digest = %(digest)s
 """
 PROLONG = """
-UPDATE sessions SET expires_at = %(expires_at)s FROM accounts
+UPDATE sessions SET expires_at = least(%(expires_at)s, sessions.created_at + %(longest)s::interval) FROM accounts
 WHERE sessions.id = %(session_id)s::uuid AND revoked_at IS NULL AND expires_at > %(now)s
   AND accounts.id = account_id AND is_active
 RETURNING accounts.id, email::text AS email, role, token_version
@@ -192,24 +194,42 @@ WITHDRAW_MAIL_TOKENS = "UPDATE mail_tokens SET digest = NULL WHERE account_id = 
 CLAIM_FILE = "INSERT INTO stale_files (name) VALUES (%(name)s)"
 KEEP_FILE = "DELETE FROM stale_files WHERE name = %(name)s"
 DROP_FILE = "INSERT INTO stale_files (name) SELECT %(name)s::text WHERE %(name)s::text <> 'default.png' ON CONFLICT DO NOTHING"
-STALE_FILES = """
-SELECT name FROM stale_files WHERE since < now() - interval '1 hour' ORDER BY since LIMIT 100 FOR UPDATE SKIP LOCKED
+# What is taken is put off by an hour: nobody else takes it meanwhile, and what could not be deleted gets its next turn after
+# everything else had one.
+TAKE_STALE_FILES = """
+UPDATE stale_files SET since = now() WHERE name IN (
+  SELECT name FROM stale_files WHERE since < now() - interval '1 hour' ORDER BY since LIMIT %(batch)s FOR UPDATE SKIP LOCKED)
+RETURNING name
 """
 FORGET_FILES = "DELETE FROM stale_files WHERE name = ANY(%(names)s::text[])"
 
 # administration
 
 ADMINISTRATORS = "SELECT id, token_version FROM accounts WHERE role = 'admin' AND is_active ORDER BY id FOR NO KEY UPDATE"
-FILTERS = """
-WHERE deleted_at IS NULL AND (%(role)s::text IS NULL OR role = %(role)s::text)
-  AND (%(is_active)s::boolean IS NULL OR is_active = %(is_active)s::boolean)
-  AND (%(search)s::text IS NULL
-    OR lower((((email::text || ' '::text) || first_name::text) || ' '::text) || last_name::text) LIKE lower(%(search)s::text))
-"""
+# Conditions go in where they are asked for: a plan that is kept could use no index for one that is switched off by a parameter.
 USERS = f"""
-SELECT {COLUMNS} FROM accounts {FILTERS} ORDER BY created_at DESC, id DESC LIMIT %(limit)s::integer OFFSET %(offset)s::bigint
+SELECT {COLUMNS} FROM accounts WHERE deleted_at IS NULL AND {{}}
+ORDER BY created_at DESC, id DESC LIMIT %(limit)s::integer OFFSET %(offset)s::bigint
 """
-COUNT_USERS = f"SELECT count(*) FROM accounts {FILTERS}"
+COUNT_FOUND = "SELECT count(*) FROM accounts WHERE deleted_at IS NULL AND {}"
+TOTAL = "SELECT coalesce(sum(accounts), 0)::bigint FROM account_counts WHERE {}"
+OF_ROLE: LiteralString = "role = %(role)s"
+ACTIVE: LiteralString = "is_active"
+INACTIVE: LiteralString = "NOT is_active"
+FOUND: LiteralString = (
+    "lower((((email::text || ' '::text) || first_name::text) || ' '::text) || last_name::text) LIKE lower(%(search)s::text)"
+)
+# A reader sees a change either as its own row or folded into another, never both: it is one statement.
+FOLD_COUNTS = """
+WITH many AS (
+  SELECT count(*) > 100 AS is_true FROM account_counts
+), taken AS (
+  DELETE FROM account_counts WHERE (SELECT is_true FROM many) AND id IN (
+    SELECT id FROM account_counts ORDER BY id LIMIT 10000 FOR UPDATE SKIP LOCKED)
+  RETURNING role, is_active, accounts
+)
+INSERT INTO account_counts (role, is_active, accounts) SELECT role, is_active, sum(accounts) FROM taken GROUP BY 1, 2
+"""
 DELETED = f"""
 SELECT {COLUMNS} FROM accounts WHERE deleted_at IS NOT NULL AND purged_at IS NULL
 ORDER BY deleted_at DESC, id DESC LIMIT %(limit)s::integer OFFSET %(offset)s::bigint
@@ -225,8 +245,6 @@ WITH old AS (
   DELETE FROM sessions WHERE account_id IN (SELECT old_id FROM old)
 ), withdrawn AS (
   DELETE FROM mail_tokens WHERE account_id IN (SELECT old_id FROM old)
-), forgotten AS (
-  DELETE FROM idempotency_keys WHERE user_id IN (SELECT old_id FROM old)
 )
 UPDATE accounts SET email = 'purged-' || id || '@deleted.invalid', password_hash = '', first_name = 'Deleted', last_name = 'user',
   phone = NULL, avatar_name = 'default.png', timezone = 'UTC', is_verified = false, email_notifications = false,
@@ -240,13 +258,18 @@ RETURNING {COLUMNS}
 
 FORGET_EXPIRED = """
 WITH sessions_gone AS (
-  DELETE FROM sessions WHERE expires_at < now() AND created_at < now() - interval '30 days'
+  DELETE FROM sessions WHERE expires_at < now() AND created_at < now() - %(known_for)s::interval
 ), tokens_gone AS (
   DELETE FROM mail_tokens WHERE expires_at < now() AND counted_from < now() - interval '1 hour'
 ), revocations_gone AS (
   DELETE FROM revocations WHERE until < now()
 )
-DELETE FROM login_failures WHERE failed_at < now() - interval '15 minutes'
+DELETE FROM login_failures WHERE failed_at < now() - %(window)s::interval
+"""
+FORGET_SPENT = """
+DELETE FROM refresh_tokens WHERE digest IN (
+  SELECT digest FROM refresh_tokens WHERE spent_at < now() - %(remembered)s::interval
+  ORDER BY spent_at LIMIT 5000 FOR UPDATE SKIP LOCKED)
 """
 KEYS = "SELECT sealed, signs_from, is_alone FROM signing_keys ORDER BY signs_from, created_at"
 ADD_KEY = """

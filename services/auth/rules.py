@@ -16,6 +16,7 @@ FAILURES_OF_PAIR = 10
 FAILURES_OF_ACCOUNT = 100
 """Wrong passwords for an account from anywhere: from then on only addresses that signed in to it before may try."""
 KNOWN_FOR = timedelta(days=30)
+"""An address from which somebody signed in to the account counts as known for so long."""
 MAILS_AN_HOUR = 5
 
 

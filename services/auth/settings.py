@@ -22,7 +22,9 @@ class AuthSettings(ServiceSettings):
     """Where pictures are kept when no `OBJECT_STORE_URL` is given."""
     access_token_minutes: int = Field(20, ge=1, le=60)
     refresh_token_days: int = Field(30, ge=1, le=365)
-    """A session ends when it was not refreshed for so long."""
+    """A session ends when it was not refreshed for so long. A spent refresh token is remembered as long, to betray a thief."""
+    session_days: int = Field(180, ge=1, le=3650)
+    """A session ends after so long, however often it was refreshed."""
     verification_hours: int = Field(48, ge=1, le=720)
     reset_minutes: int = Field(60, ge=5, le=1440)
     key_ahead_seconds: int = Field(600, ge=0, le=86_400)

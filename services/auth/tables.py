@@ -31,6 +31,11 @@ def _instant(**kwargs: Any) -> Any:
     return Field(sa_type=sa.DateTime(timezone=True), **kwargs)
 
 
+def _newest(name: str, *first: str, where: str = "deleted_at IS NULL") -> sa.Index:
+    """For the administrators' list, which shows nobody who is deleted."""
+    return sa.Index(name, *first, sa.text("created_at DESC"), sa.text("id DESC"), postgresql_where=sa.text(where))
+
+
 _NOW = {"sa_column_kwargs": {"server_default": sa.func.now()}}
 
 
@@ -41,8 +46,9 @@ class Accounts(_Table, table=True):
     __table_args__ = (
         sa.CheckConstraint("role IN ('student', 'tutor', 'admin')", "role_is_known"),
         sa.UniqueConstraint("email", name="email_is_unique"),
-        sa.Index("accounts_newest", sa.text("created_at DESC"), sa.text("id DESC")),
-        sa.Index("accounts_newest_of_role", "role", sa.text("created_at DESC"), sa.text("id DESC")),
+        _newest("accounts_newest"),
+        _newest("accounts_newest_of_role", "role"),
+        _newest("accounts_newest_inactive", where="deleted_at IS NULL AND NOT is_active"),
         sa.Index(
             "accounts_search",
             sa.literal_column(SEARCHED).label("searched"),
@@ -75,7 +81,21 @@ class Accounts(_Table, table=True):
     updated_at: datetime = Field(sa_type=sa.DateTime(timezone=True), sa_column_kwargs={"server_default": sa.func.now()})
     deleted_at: datetime | None = Field(sa_type=sa.DateTime(timezone=True))
     deletion_reason: str | None
+    was_active: bool | None
+    """Before the deletion; of accounts deleted before this was kept nobody knows."""
     purged_at: datetime | None = Field(sa_type=sa.DateTime(timezone=True))
+
+
+class AccountCounts(_Table, table=True):
+    """How many accounts that are not deleted there are: the sum of these rows. Triggers of `accounts` append to it, so that
+    nobody waits for a counter; a job folds many rows into few."""
+
+    __tablename__ = "account_counts"
+
+    id: int | None = Field(default=None, sa_column=sa.Column(sa.BigInteger, sa.Identity(always=True), primary_key=True))
+    role: str
+    is_active: bool
+    accounts: int = Field(sa_type=sa.BigInteger)
 
 
 class Sessions(_Table, table=True):
@@ -96,9 +116,11 @@ class Sessions(_Table, table=True):
 
 
 class RefreshTokens(_Table, table=True):
-    """SHA-256 of each refresh token ever given out in a session; a spent one that comes back betrays a thief."""
+    """SHA-256 of the refresh tokens given out in a session. A spent one that comes back betrays a thief; it is remembered for as
+    long as it would have been good."""
 
     __tablename__ = "refresh_tokens"
+    __table_args__ = (sa.Index("refresh_tokens_spent", "spent_at", postgresql_where=sa.text("spent_at IS NOT NULL")),)
 
     digest: bytes = Field(sa_column=sa.Column(sa.LargeBinary, primary_key=True))
     session_id: UUID = Field(

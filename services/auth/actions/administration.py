@@ -27,9 +27,12 @@ class AccountNotDeleted(Conflict):
 
 async def find(tx: Tx, page: Page, role: str | None, search: str | None, is_active: bool | None) -> tuple[list[Account], int]:
     """Accounts that are not deleted, newest first, and how many there are. `search` is part of an address or name."""
-    filters = {"role": role, "search": _containing(search) if search else None, "is_active": is_active}
-    accounts = await tx.all(Account, queries.USERS, **filters, limit=page.size, offset=page.offset)
-    return accounts, await tx.value(queries.COUNT_USERS, **filters)
+    known = {None: [], True: [queries.ACTIVE], False: [queries.INACTIVE]}[is_active] + ([queries.OF_ROLE] if role else [])
+    where = " AND ".join([*known, *([queries.FOUND] if search else [])]) or "true"
+    values = {"role": role, "search": search and _containing(search)}
+    accounts = await tx.all(Account, queries.USERS.format(where), **values, limit=page.size, offset=page.offset)
+    total = queries.COUNT_FOUND if search else queries.TOTAL
+    return accounts, await tx.value(total.format(where), **values)
 
 
 async def get(tx: Tx, user_id: int) -> Account:
@@ -71,7 +74,7 @@ async def soft_delete(tx: Tx, actor: Principal, user_id: int, avatars: str, reas
 
 async def delete(tx: Tx, actor: Principal, account: Account, avatars: str, reason: str | None, now: datetime) -> Account:
     """Delete a locked account, on whoever's decision."""
-    after = {"is_active": False, "deleted_at": now, "deletion_reason": reason}
+    after = {"is_active": False, "deleted_at": now, "deletion_reason": reason, "was_active": account.is_active}
     before, _ = rules.differences(account, {"is_active": False, "deleted_at": now})
     gone = await change(tx, account, avatars, after)
     await sessions.end_all(tx, account.id, now)
@@ -81,16 +84,18 @@ async def delete(tx: Tx, actor: Principal, account: Account, avatars: str, reaso
 
 
 async def restore(tx: Tx, actor: Principal, user_id: int, avatars: str) -> Account:
-    """Undo a deletion."""
+    """Undo a deletion: who was banned before stays so."""
     await lock_administrators(tx, actor)
     account = await tx.maybe(Account, queries.LOCKED, id=user_id)
     if account is None or account.purged_at is not None:
         raise NotFound("No such user.")
     if account.deleted_at is None:
         raise AccountNotDeleted
-    back = await change(tx, account, avatars, {"is_active": True, "deleted_at": None, "deletion_reason": None})
+    was_active = account.was_active is not False
+    former = {"is_active": was_active, "deleted_at": None, "deletion_reason": None, "was_active": None}
+    back = await change(tx, account, avatars, former)
     before = {"is_active": account.is_active, "deleted_at": account.deleted_at.isoformat(), "reason": account.deletion_reason}
-    after = {"is_active": True, "deleted_at": None}
+    after = {"is_active": was_active, "deleted_at": None}
     await publish(tx, AuthAudited.of("user_restored", actor, "user", user_id, before=before, after=after))
     return back
 
@@ -98,9 +103,9 @@ async def restore(tx: Tx, actor: Principal, user_id: int, avatars: str) -> Accou
 async def purge_some(tx: Tx, actor: Principal, avatars: str, deleted_before: datetime, now: datetime) -> int:
     """Anonymise a batch of accounts that were deleted before then, for good, and tell every service to do the same; how many."""
     accounts = await tx.all(Account, queries.PURGE, deleted_before=deleted_before, now=now)
-    for account in accounts:
-        said = AuthAudited.of("user_purged", actor, "user", account.id)
-        await publish(tx, UserPurged(**public_state(account, avatars)), said)
+    after = {"purged_at": now.isoformat()}
+    audited = [AuthAudited.of("user_purged", actor, "user", a.id, before={"purged_at": None}, after=after) for a in accounts]
+    await publish(tx, *(UserPurged(**public_state(account, avatars)) for account in accounts), *audited)
     return len(accounts)
 
 

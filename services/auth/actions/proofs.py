@@ -8,7 +8,7 @@ from services.auth.actions.audit import by_stranger
 from services.auth.fields import normal_email
 from services.auth.passwords import Passwords
 from services.auth.queries import Credentials
-from services.auth.rules import FAILURES_OF_ACCOUNT, FAILURES_OF_PAIR, Attempts
+from services.auth.rules import FAILURES_OF_ACCOUNT, FAILURES_OF_PAIR, KNOWN_FOR, WINDOW, Attempts
 from shared.auth import Origin
 from shared.db import Database, Tx
 from shared.outbox import publish
@@ -80,6 +80,8 @@ async def _attempts(tx: Tx, subject: bytes, found: Credentials | None, origin: O
         account_id=found.id if found else None,
         of_pair=FAILURES_OF_PAIR,
         of_account=FAILURES_OF_ACCOUNT,
+        window=WINDOW,
+        known_for=KNOWN_FOR,
         now=now,
     )
 

@@ -17,6 +17,14 @@ from shared.outbox import publish
 
 
 @dataclass(frozen=True, slots=True)
+class Lifetime:
+    """How long a session lives without being refreshed, and at all."""
+
+    idle: timedelta
+    longest: timedelta
+
+
+@dataclass(frozen=True, slots=True)
 class Session:
     """What tokens are made of."""
 
@@ -25,7 +33,7 @@ class Session:
     refresh_token: str
 
 
-async def start(tx: Tx, who: Credentials, origin: Origin, now: datetime, lifetime: timedelta) -> Session:
+async def start(tx: Tx, who: Credentials, origin: Origin, now: datetime, lifetime: Lifetime) -> Session:
     """A new session of an account whose password was right. Its row must be locked."""
     session_id, token = uuid.uuid4(), secrets.fresh()
     await tx.run(
@@ -35,13 +43,13 @@ async def start(tx: Tx, who: Credentials, origin: Origin, now: datetime, lifetim
         network=rules.network(origin.ip_address),
         user_agent=origin.user_agent,
         now=now,
-        expires_at=now + lifetime,
+        expires_at=now + min(lifetime.idle, lifetime.longest),
         digest=secrets.digest(token),
     )
     return Session(session_id, SignedIn(who.id, who.email, who.role, who.token_version), token)
 
 
-async def refresh(tx: Tx, token: str, origin: Origin, now: datetime, lifetime: timedelta) -> Session | None:
+async def refresh(tx: Tx, token: str, origin: Origin, now: datetime, lifetime: Lifetime) -> Session | None:
     """The session with its next refresh token; None if the token is good for nothing. One that was spent before is in two
     hands, so its session ends: that must be committed, which is why nothing is raised."""
     digest = secrets.digest(token)
@@ -51,7 +59,8 @@ async def refresh(tx: Tx, token: str, origin: Origin, now: datetime, lifetime: t
         if stolen is not None and await end(tx, stolen.account_id, stolen.session_id, now):
             await publish(tx, by_stranger("refresh_token_reused", stolen.account_id, origin))
         return None
-    user = await tx.maybe(SignedIn, queries.PROLONG, session_id=spent.session_id, now=now, expires_at=now + lifetime)
+    ends = {"expires_at": now + lifetime.idle, "longest": lifetime.longest}
+    user = await tx.maybe(SignedIn, queries.PROLONG, session_id=spent.session_id, now=now, **ends)
     if user is None:
         return None
     next_token = secrets.fresh()

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from services.auth.actions.sessions import Session
+from services.auth.actions.sessions import Lifetime, Session
 from services.auth.keyring import Keyring
 from services.auth.passwords import Passwords
 from services.auth.settings import AuthSettings
@@ -61,7 +61,7 @@ class Tokens:
     def __init__(self, keyring: Keys, settings: Settings) -> None:
         self._keyring = keyring
         self._access = timedelta(minutes=settings.access_token_minutes)
-        self.lifetime = timedelta(days=settings.refresh_token_days)
+        self.lifetime = Lifetime(timedelta(days=settings.refresh_token_days), timedelta(days=settings.session_days))
 
     def of(self, session: Session, now: datetime) -> TokenView:
         user = session.user

@@ -1,10 +1,12 @@
 """Uploading, showing and deleting avatars."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from services.auth import jobs
 from services.auth.jobs import delete_stale_files
 from shared.worker import Runtime
 from tests import images
@@ -183,6 +185,26 @@ async def test_an_administrator_changes_somebodys_picture(service: Harness) -> N
     assert (said["action"], said["actor_id"], said["target_id"]) == ("user_avatar_changed", admin_id, user_id)
     assert said["details"]["before"]["avatar_url"].endswith("/default.png")
     assert said["details"]["after"] == {"avatar_url": answer.json()["avatar_url"]}
+
+
+async def test_a_file_that_cannot_be_deleted_keeps_no_other_from_it(
+    service: Harness, runtime: Runtime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "FILES", 3)
+    (tmp_path / "avatars" / "00.webp" / "a directory").mkdir(parents=True)
+    settings = runtime.settings.model_copy(update={"object_store_url": f"file://{tmp_path}"})
+    async with service.database.transaction() as tx:
+        await tx.run(
+            """INSERT INTO stale_files (name, since)
+            SELECT lpad(n::text, 2, '0') || '.webp', now() - interval '1 day' + n * interval '1 second'
+            FROM generate_series(0, 20) AS n"""
+        )
+
+    await delete_stale_files(Runtime(settings, service.database))
+
+    assert await stale(service) == ["00.webp"], "it has to wait for its next turn"
+    async with service.database.reading() as tx:
+        assert await tx.value("SELECT since > now() - interval '1 minute' FROM stale_files")
 
 
 async def _hours_pass(service: Harness) -> None:

@@ -10,12 +10,13 @@ import redis.asyncio as redis
 from services.auth.commands import first_admin, replace_key, resync, rotate_key
 from services.auth.consumers import revocation_set
 from services.auth.jobs import fill_revocations, forget_expired
+from services.auth.secrets import digest
 from shared import revocations
 from shared.events.auth import SessionsRevoked
 from shared.revocations import SET
 from shared.worker import Runtime
 from tests.harness import Harness
-from tests.services.auth.people import account, administrator, audited, login, signed_in, state
+from tests.services.auth.people import account, administrator, audited, login, refreshed, signed_in, state
 
 SOON = datetime.now(UTC) + timedelta(minutes=20)
 
@@ -117,6 +118,29 @@ async def test_expired_rows_are_forgotten_and_living_ones_kept(service: Harness,
         assert await tx.value("SELECT count(*) FROM mail_tokens") == 0
 
 
+async def test_spent_refresh_tokens_are_remembered_for_as_long_as_they_would_have_been_good(
+    service: Harness, runtime: Runtime
+) -> None:
+    await account(service)
+    oldest = (await signed_in(service))["refresh_token"]
+    older = (await refreshed(service, oldest)).json()["refresh_token"]
+    newest = (await refreshed(service, older)).json()["refresh_token"]
+    async with service.database.transaction() as tx:
+        for token, days in ((oldest, 31), (older, 29)):
+            await tx.run(
+                "UPDATE refresh_tokens SET spent_at = now() - make_interval(days => %(days)s) WHERE digest = %(digest)s",
+                days=days,
+                digest=digest(token),
+            )
+
+    await forget_expired(runtime)
+
+    assert (await refreshed(service, oldest)).status_code == 401
+    newest = (await refreshed(service, newest)).json()["refresh_token"]
+    assert (await refreshed(service, older)).status_code == 401
+    assert (await refreshed(service, newest)).status_code == 401, "a spent one came back: the session is over"
+
+
 async def test_resync_says_the_state_of_every_account(service: Harness, runtime: Runtime) -> None:
     ids = [await account(service, f"user{n}@example.com") for n in range(3)]
 
@@ -158,7 +182,7 @@ async def test_an_address_of_somebody_else_makes_no_administrator_and_one_line_s
     await first_admin(Runtime(settings, service.database))
 
     assert (await state(service, user_id)).role == "student"
-    assert "EDUSTREAM_ADMIN_EMAIL is the address of somebody who is none" in capsys.readouterr().out
+    assert "somebody who is none has EDUSTREAM_ADMIN_EMAIL" in capsys.readouterr().out
 
 
 async def test_commands_are_audited(service: Harness, runtime: Runtime) -> None:

@@ -89,6 +89,20 @@ async def test_a_deleted_account_can_be_restored(service: Harness) -> None:
     assert (restored["action"], restored["details"]["after"]) == ("user_restored", {"is_active": True, "deleted_at": None})
 
 
+async def test_who_was_banned_before_the_deletion_stays_banned_when_restored(service: Harness) -> None:
+    _, admin = await administrator(service)
+    user_id = await account(service)
+    await admin.put(f"/api/admin/users/{user_id}", json={"is_active": False})
+    await admin.delete(f"/api/admin/users/{user_id}")
+
+    answer = await admin.post("/api/audit/restore-user", json={"user_id": user_id})
+
+    assert (answer.status_code, answer.json()["is_active"]) == (200, False)
+    assert (await login(service)).status_code == 401
+    assert (await audited(service))[-1]["details"]["after"] == {"is_active": False, "deleted_at": None}
+    assert (await state(service, user_id)).was_active is None
+
+
 async def test_a_deleted_address_stays_taken_until_the_purge(service: Harness) -> None:
     _, admin = await administrator(service)
     user_id = await account(service)
@@ -152,6 +166,7 @@ async def test_a_purge_anonymises_for_good_what_was_deleted_long_ago(service: Ha
         assert await tx.value("SELECT count(*) FROM stale_files") == 1
     (audit,) = await audited(service)
     assert (audit["action"], audit["actor_id"], audit["target_id"]) == ("user_purged", admin_id, old)
+    assert (audit["details"]["before"], audit["details"]["after"].keys()) == ({"purged_at": None}, {"purged_at"})
     assert (await admin.get("/api/audit/deleted-users")).json()["total"] == 1
 
 

@@ -163,6 +163,20 @@ async def test_a_session_that_was_not_refreshed_for_long_is_over(service: Harnes
     assert (await refreshed(service, token)).status_code == 401
 
 
+async def test_a_session_ends_after_half_a_year_however_often_it_was_refreshed(service: Harness) -> None:
+    await account(service)
+    token = (await signed_in(service))["refresh_token"]
+    async with service.database.transaction() as tx:
+        await tx.run("UPDATE sessions SET created_at = now() - interval '179 days'")
+
+    token = (await refreshed(service, token)).json()["refresh_token"]
+
+    async with service.database.transaction() as tx:
+        assert await tx.value("SELECT expires_at - created_at = interval '180 days' FROM sessions")
+        await tx.run("UPDATE sessions SET expires_at = now() - interval '1 second'")
+    assert (await refreshed(service, token)).status_code == 401
+
+
 async def test_refreshing_after_a_change_of_role_gives_the_new_role(service: Harness) -> None:
     await account(service)
     token = (await signed_in(service))["refresh_token"]
