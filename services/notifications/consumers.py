@@ -43,6 +43,8 @@ MOVES = (
 
 @subscriptions.on(UserRegistered, UserChanged, UserPurged, UserSnapshot)
 async def remember_person(tx: Tx, event: AccountEvent) -> None:
+    """Whatever says that somebody was purged has them forgotten: the news of the purge itself may have been missed."""
+    is_purged = event.purged or isinstance(event, UserPurged)
     rows = await tx.rows(
         queries.REMEMBER_PERSON,
         id=event.user_id,
@@ -51,12 +53,12 @@ async def remember_person(tx: Tx, event: AccountEvent) -> None:
         first_name=event.first_name,
         timezone=event.timezone,
         is_active=event.is_active,
-        is_purged=event.purged or isinstance(event, UserPurged),
+        is_purged=is_purged,
         wants_email=event.email_notifications,
         wants_push=event.push_notifications,
         wants_sms=event.sms_notifications,
     )
-    if isinstance(event, UserPurged):
+    if is_purged:
         for statement in queries.FORGET_PERSON:
             await tx.run(statement, id=event.user_id)
     elif isinstance(event, UserChanged) and rows and rows[0]["was_active"] is not None:

@@ -22,6 +22,7 @@ ACCOUNT: dict[str, LiteralString] = {
     "email_notifications": "wants_email",
     "push_notifications": "wants_push",
     "sms_notifications": "wants_sms",
+    "purged": "is_purged",
 }
 
 replicas = integrity.router(replicas=(Replica("user", "people", "auth", fields=ACCOUNT),))

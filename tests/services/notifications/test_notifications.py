@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from shared.events.auth import UserChanged, UserPurged
+from shared.events.auth import UserChanged, UserPurged, UserSnapshot
 from shared.events.bookings import (
     BookingCancelled,
     BookingCompleted,
@@ -256,12 +256,13 @@ async def test_older_news_of_an_account_changes_nothing(service: Harness) -> Non
     assert await listed(service, JANE) == []
 
 
-async def test_a_purged_account_leaves_nothing_behind(service: Harness) -> None:
+@pytest.mark.parametrize("news", [UserPurged, UserSnapshot, UserChanged])
+async def test_a_purged_account_leaves_nothing_behind(
+    service: Harness, news: type[UserPurged | UserSnapshot | UserChanged]
+) -> None:
     await service.deliver(account(JANE), account(JOHN), booking(), message(JOHN, JANE), message(JANE, JOHN))
     await service.deliver(booking(BookingRequested, by="student"))
-    await service.deliver(
-        account(JANE, UserPurged, version=2, is_active=False, purged=True, first_name="Deleted", email="x@y.org")
-    )
+    await service.deliver(account(JANE, news, version=2, is_active=False, purged=True, first_name="Deleted", email="x@y.org"))
 
     assert await listed(service, JANE) == []
     assert [n["message"] for n in await listed(service, JOHN)] == [
