@@ -9,10 +9,11 @@ from gateway.server.protocol import EdgeProtocol
 from gateway.settings import GatewaySettings
 from gateway.wiring import Application
 from shared import logs, tracing
+from shared.server import Server
 from shared.settings import load
 
 
-class Server(uvicorn.Server):
+class GatewayServer(Server):
     """uvicorn's lifecycle: listens, renews the date, and drains on SIGTERM."""
 
     def __init__(self, application: Application, settings: GatewaySettings) -> None:
@@ -44,7 +45,7 @@ def main() -> None:
     tracing.begin("gateway", settings.otlp_endpoint)
     gc.freeze()  # what is loaded now stays; requests leave no cycles behind, so that looking for garbage seldom is enough
     gc.set_threshold(50_000, 20, 20)
-    Server(Application(settings), settings).run()
+    GatewayServer(Application(settings), settings).run()
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from shared.db import Database
 from shared.http import create_app
 from shared.inbox import Subscriptions
 from shared.revocations import Follower
+from shared.server import Server
 from shared.settings import ServiceSettings, load
 from shared.tokens import TokenVerifier, keys_at
 from shared.worker import Job, Runtime, work
@@ -127,7 +128,7 @@ async def declare_queue(service: Service, settings: ServiceSettings) -> None:
 
 
 def serve(app: FastAPI, settings: ServiceSettings, options: dict[str, Any]) -> None:
-    uvicorn.run(
+    config = uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
@@ -141,6 +142,7 @@ def serve(app: FastAPI, settings: ServiceSettings, options: dict[str, Any]) -> N
         timeout_keep_alive=75,
         **options,
     )
+    Server(config).run()
 
 
 async def run_command(command: Command, settings: ServiceSettings) -> None:
