@@ -23,6 +23,7 @@ ASK_AGAIN = 2.0  # seconds between questions when a token names an unknown key, 
 PAUSE = 30.0  # seconds between questions that requests wait for while auth does not answer
 FORGET_EVERY = 10.0  # seconds
 REMEMBERED = 20_000  # tokens
+LEEWAY = 5.0  # seconds that auth's clock may be ahead of ours
 
 log = logs.get(__name__)
 Fetch = Callable[[], Awaitable[dict[str, Any]]]
@@ -182,7 +183,13 @@ class TokenVerifier:
             if key is None:
                 raise InvalidToken
             payload = jwt.decode(
-                token, key, algorithms=[ALGORITHM], issuer=ISSUER, audience=AUDIENCE, options={"require": REQUIRED}
+                token,
+                key,
+                algorithms=[ALGORITHM],
+                issuer=ISSUER,
+                audience=AUDIENCE,
+                leeway=LEEWAY,  # for `iat`; `_refuse_dead` is exact about `exp`
+                options={"require": REQUIRED},
             )
             if payload.get("typ") != "access":
                 raise InvalidToken

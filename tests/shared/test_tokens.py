@@ -97,11 +97,18 @@ async def test_a_token_that_lacks_a_claim_is_refused(auth: Auth, missing: str) -
         {"exp": int(time.time()) - 1},
         {"exp": "soon"},
         {"nbf": int(FUTURE)},
+        {"iat": int(FUTURE)},
     ],
 )
 async def test_a_token_with_a_wrong_claim_is_refused(auth: Auth, wrong: dict[str, Any]) -> None:
     with pytest.raises(InvalidToken):
         await TokenVerifier(auth.fetch).verify(signed(payload(**wrong)))
+
+
+async def test_a_clock_that_is_a_little_behind_auths_takes_its_tokens(auth: Auth) -> None:
+    now = int(time.time())
+
+    assert (await TokenVerifier(auth.fetch).verify(signed(payload(iat=now + 3)))).user_id == 7
 
 
 @pytest.mark.parametrize(
