@@ -74,13 +74,16 @@ class Follower:
         raise ConnectionError("the broker stopped delivering")
 
     async def _read_set(self) -> None:
+        known: dict[str, float] = {}
         async with from_url(self._redis_url, decode_responses=True, socket_timeout=2, socket_connect_timeout=2) as client:
             while True:
                 self._bound.clear()
                 try:
-                    found: Any = await client.zrangebyscore(SET, time.time(), "+inf", withscores=True)
-                    for member, until in found:
+                    rows: Any = await client.zrangebyscore(SET, time.time(), "+inf", withscores=True)
+                    found = dict(rows)
+                    for member, until in found.items() - known.items():  # seldom any; there may be a hundred thousand
                         self._add(member, until)
+                    known = found
                 except (RedisError, OSError) as error:
                     log.warning("revocations_unreadable", error=repr(error))
                 with suppress(TimeoutError):

@@ -80,6 +80,26 @@ async def test_without_a_broker_revocations_still_come(
         await arrives(mine, 1, within=5)
 
 
+async def test_what_was_read_from_the_set_before_is_not_applied_again(
+    redis_url: str, known: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(revocations, "READ_EVERY", 0.05)
+    applied: list[int] = []
+
+    class Counting(Revocations):
+        def revoke_user(self, user_id: int, below_version: int, until: float) -> None:
+            applied.append(user_id)
+            super().revoke_user(user_id, below_version, until)
+
+    mine = Counting()
+    async with background(Follower(mine, Broker(NOWHERE, "test"), redis_url).run()):
+        for user_id in (1, 2, 3):
+            await revocations.remember(known, SessionsRevoked(user_id=user_id, below_version=2, until=UNTIL))
+            await arrives(mine, user_id, within=5)
+
+    assert applied == [1, 2, 3]
+
+
 async def test_without_redis_revocations_still_come(amqp_url: str, channel: AbstractChannel) -> None:
     mine = Revocations()
     async with background(Follower(mine, Broker(amqp_url, "test"), "redis://127.0.0.1:1/0").run()):
