@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import ParamSpec, TypeVar
 
+from shared import metrics
 from shared.errors import Unavailable
 
 PATIENCE = 5.0  # seconds that a call may wait for a thread
@@ -26,16 +27,20 @@ class Threads:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
         self._most = threads + waiting
         self._inside = 0
+        self._refused = metrics.threads_refused.labels(name)
+        metrics.threads_inside.labels(name).set_function(lambda: self._inside)
 
     async def run(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """The function's result. Raises `Unavailable` when too many wait, or this one has waited too long."""
         if self._inside >= self._most:
+            self._refused.inc()
             raise Unavailable(retry_after=RETRY_AFTER)
         self._inside += 1
         latest = time.monotonic() + PATIENCE
 
         def in_turn() -> R:
             if time.monotonic() > latest:
+                self._refused.inc()
                 raise Unavailable(retry_after=RETRY_AFTER)
             return function(*args, **kwargs)
 

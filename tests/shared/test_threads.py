@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+from prometheus_client import REGISTRY
 
 from shared import threads
 from shared.errors import Unavailable
@@ -49,6 +50,23 @@ async def test_a_caller_who_goes_away_leaves_no_room_while_the_work_goes_on(one_
     go_on.set()
     assert await asyncio.gather(*waiting[1:]) == [True] * 2
     assert await one_thread.run(divmod, 7, 2) == (3, 1)
+
+
+async def test_how_many_are_inside_and_were_refused_is_exported(one_thread: Threads) -> None:
+    def value(name: str) -> float:
+        return REGISTRY.get_sample_value(name, {"threads": "tests"}) or 0.0
+
+    go_on = threading.Event()
+    refused = value("edustream_threads_refused_total")
+    waiting = [asyncio.ensure_future(one_thread.run(go_on.wait)) for _ in range(3)]
+    await asyncio.sleep(0)
+    with pytest.raises(Unavailable):
+        await one_thread.run(go_on.wait)
+    inside = value("edustream_threads_inside")
+    go_on.set()
+    await asyncio.gather(*waiting)
+
+    assert (inside, value("edustream_threads_refused_total") - refused) == (3, 1)
 
 
 async def test_a_call_whose_turn_comes_too_late_is_not_made(one_thread: Threads, monkeypatch: pytest.MonkeyPatch) -> None:
