@@ -1,5 +1,6 @@
 """Pictures of people, for everybody. A name never gets another content, so it may be cached for ever."""
 
+import hashlib
 import re
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from shared.http import answers_file
 router = APIRouter(prefix="/api/avatars", tags=["User Management"])
 NAME = re.compile(r"[0-9a-f]{32}\.webp")
 DEFAULT_PICTURE = (Path(__file__).parent.parent / "assets" / DEFAULT).read_bytes()
+DEFAULT_DIGEST = hashlib.sha256(DEFAULT_PICTURE).hexdigest()[:32]  # the one that another release may change
 SAFE = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; sandbox",
@@ -30,11 +32,11 @@ async def get_picture(name: str, request: Request, files: Files) -> Response:
         caching, media_type = "public, max-age=31536000, immutable", "image/webp"
     else:
         raise NotFound("No such picture.")
-    etag = f'"{name.partition(".")[0]}"'
+    content = DEFAULT_PICTURE if name == DEFAULT else await files.get(name)  # first: what is gone is 404, whoever knows it
+    etag = f'"{DEFAULT_DIGEST if name == DEFAULT else name.partition(".")[0]}"'
     headers = SAFE | {"ETag": etag, "Cache-Control": caching}
     if _matches(request.headers.get("if-none-match", ""), etag):
         return Response(status_code=304, headers=headers)
-    content = DEFAULT_PICTURE if name == DEFAULT else await files.get(name)
     return Response(content, media_type=media_type, headers=headers)
 
 
