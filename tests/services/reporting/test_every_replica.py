@@ -94,6 +94,7 @@ class Platform:
 
         living = asyncio.ensure_future(live())
         yield
+        assert not living.done(), living.exception()
         living.cancel()
         with suppress(asyncio.CancelledError):
             await living
@@ -122,6 +123,7 @@ async def platform(
     for name, harness in services.items():
         monkeypatch.setitem(service.app.state.peers.clients, name, harness.internal())
     monkeypatch.setattr(comparing, "GRACE", 0.3)
+    monkeypatch.setattr(comparing, "HEALING", 60.0)  # a busy machine takes longer than people would wait
     platform = Platform(services)
     await _populate(platform)
     return platform
