@@ -1,13 +1,13 @@
 """One calendar, written in two ways: as a whole week, or window by window."""
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 
 from services.profiles.actions import tutors
 from services.profiles.queries import calendar
 from services.profiles.queries.calendar import DayOff, Window
 from services.profiles.queries.tutors import Profile
-from services.profiles.rules.calendar import Span, check_apart, oldest_day
+from services.profiles.rules.calendar import Span, check_apart, check_within_reach, oldest_day
 from shared.db import Tx
 from shared.errors import Conflict, NotFound
 
@@ -29,22 +29,25 @@ class ExceptionNotFound(NotFound):
 
 async def replace_week(tx: Tx, tutor_id: int, timezone: str | None, spans: Sequence[Span]) -> tuple[Profile, list[Window]]:
     """These weekly windows instead of all before, in this zone (None: the zone stays). Windows of single dates stay.
-    Raises `WindowsOverlap`."""
+    Raises `WindowsOverlap`, `TooManyWindows`."""
     check_apart(spans)
     profile = await tutors.find_for_update(tx, tutor_id)
     await tx.run(calendar.CLEAR_WEEK, tutor_id=tutor_id)
+    _check_room(await tutors.windows_of(tx, profile), spans)
     await _insert(tx, tutor_id, spans)
     profile = await tutors.edit(tx, tutor_id, own_timezone=timezone or profile.own_timezone)
     return profile, await tutors.windows_of(tx, profile)
 
 
-async def add(tx: Tx, tutor_id: int, spans: Sequence[Span]) -> list[Window]:
-    """Add all of these or none. Raises `WindowsOverlap`, `TooManyWindows`."""
+async def add(tx: Tx, tutor_id: int, spans: Sequence[Span], now: datetime) -> list[Window]:
+    """Add all of these or none. Raises `DateOutOfReach`, `WindowsOverlap`, `TooManyWindows`."""
+    for span in spans:
+        if span.on_date is not None:
+            check_within_reach(span.on_date, now)
     profile = await tutors.find_for_update(tx, tutor_id)
-    await tx.run(calendar.FORGET_PAST, tutor_id=tutor_id, since=oldest_day(datetime.now(UTC)))
+    await tx.run(calendar.FORGET_PAST, tutor_id=tutor_id, since=oldest_day(now))
     kept = await tutors.windows_of(tx, profile)
-    if len(kept) + len(spans) > MOST_WINDOWS:
-        raise TooManyWindows
+    _check_room(kept, spans)
     check_apart(spans, [Span(w.weekday, w.on_date, w.start_minute, w.end_minute) for w in kept])
     added = await _insert(tx, tutor_id, spans)
     await tutors.changed(tx, tutor_id)
@@ -59,10 +62,13 @@ async def remove(tx: Tx, tutor_id: int, window_id: int) -> None:
     await tutors.changed(tx, tutor_id)
 
 
-async def take_off(tx: Tx, tutor_id: int, first: date, last: date, part: tuple[int, int] | None, reason: str | None) -> DayOff:
-    """No lessons on these days (or in this part of each). Raises `TooManyWindows`."""
+async def take_off(
+    tx: Tx, tutor_id: int, first: date, last: date, part: tuple[int, int] | None, reason: str | None, now: datetime
+) -> DayOff:
+    """No lessons on these days (or in this part of each). Raises `DateOutOfReach`, `TooManyWindows`."""
+    check_within_reach(last, now)
     profile = await tutors.find_for_update(tx, tutor_id)
-    await tx.run(calendar.FORGET_PAST_DAYS_OFF, tutor_id=tutor_id, since=oldest_day(datetime.now(UTC)))
+    await tx.run(calendar.FORGET_PAST_DAYS_OFF, tutor_id=tutor_id, since=oldest_day(now))
     if len(await tutors.days_off_of(tx, profile)) >= MOST_DAYS_OFF:
         raise TooManyWindows
     start, end = part or (None, None)
@@ -86,6 +92,11 @@ async def work_after_all(tx: Tx, tutor_id: int, day_off_id: int) -> None:
     if not await tx.run(calendar.DELETE_DAY_OFF, tutor_id=tutor_id, day_off_id=day_off_id):
         raise ExceptionNotFound
     await tutors.changed(tx, tutor_id)
+
+
+def _check_room(kept: Sequence[Window], added: Sequence[Span]) -> None:
+    if len(kept) + len(added) > MOST_WINDOWS:
+        raise TooManyWindows
 
 
 async def _insert(tx: Tx, tutor_id: int, spans: Sequence[Span]) -> list[Window]:

@@ -5,7 +5,7 @@ from fastapi import APIRouter, Response
 from services.profiles.actions import calendar, tutors
 from services.profiles.routes.dependencies import OwnTutor
 from services.profiles.views.calendar import BulkRequest, ExceptionRequest, ExceptionView, WindowRequest, WindowsView, WindowView
-from shared.auth import Actor
+from shared.auth import Actor, Now
 from shared.db import Transaction
 from shared.idempotency import OnceOnly
 from shared.types import Id
@@ -21,21 +21,25 @@ async def list_windows(tutor_id: OwnTutor, tx: Transaction) -> list[WindowView]:
 
 
 @router.post("", status_code=201)
-async def add_window(body: WindowRequest, tutor_id: OwnTutor, actor: Actor, tx: Transaction, once: OnceOnly) -> WindowView:
+async def add_window(
+    body: WindowRequest, tutor_id: OwnTutor, actor: Actor, tx: Transaction, now: Now, once: OnceOnly
+) -> WindowView:
     """One more window, every week or (`is_recurring` false) on one `date`."""
 
     async def create() -> WindowView:
-        return WindowView.of((await calendar.add(tx, tutor_id, [body.span()]))[0])
+        return WindowView.of((await calendar.add(tx, tutor_id, [body.span()], now))[0])
 
     return await once(tx, actor, body, WindowView, create)
 
 
 @router.post("/bulk", status_code=201)
-async def add_windows(body: BulkRequest, tutor_id: OwnTutor, actor: Actor, tx: Transaction, once: OnceOnly) -> list[WindowView]:
+async def add_windows(
+    body: BulkRequest, tutor_id: OwnTutor, actor: Actor, tx: Transaction, now: Now, once: OnceOnly
+) -> list[WindowView]:
     """Several windows: all of them, or none."""
 
     async def create() -> WindowsView:
-        added = await calendar.add(tx, tutor_id, [slot.span() for slot in body.slots])
+        added = await calendar.add(tx, tutor_id, [slot.span() for slot in body.slots], now)
         return WindowsView([WindowView.of(w) for w in added])
 
     return (await once(tx, actor, body, WindowsView, create)).root
@@ -50,12 +54,12 @@ async def list_exceptions(tutor_id: OwnTutor, tx: Transaction) -> list[Exception
 
 @router.post("/exceptions", status_code=201)
 async def add_exception(
-    body: ExceptionRequest, tutor_id: OwnTutor, actor: Actor, tx: Transaction, once: OnceOnly
+    body: ExceptionRequest, tutor_id: OwnTutor, actor: Actor, tx: Transaction, now: Now, once: OnceOnly
 ) -> ExceptionView:
     """No lessons on these days, or in this part of each of them. Lessons that are booked already stay."""
 
     async def create() -> ExceptionView:
-        day = await calendar.take_off(tx, tutor_id, body.start_date, body.last, body.part, body.reason)
+        day = await calendar.take_off(tx, tutor_id, body.start_date, body.last, body.part, body.reason, now)
         return ExceptionView.of(day)
 
     return await once(tx, actor, body, ExceptionView, create)

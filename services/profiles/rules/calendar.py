@@ -6,14 +6,20 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 
-from shared.errors import Conflict
+from shared.errors import Conflict, Invalid
 
 DAY_NAMES = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 MIDNIGHT = 24 * 60
-_CLOCK = re.compile(r"^([01]\d|2[0-3]):([0-5]\d)(:00)?$")
+LONGEST_BREAK = timedelta(days=366)
+FURTHEST = timedelta(days=2 * 366)
+_CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)(:00)?", re.ASCII)
 
 
 class WindowsOverlap(Conflict):
+    pass
+
+
+class DateOutOfReach(Invalid):
     pass
 
 
@@ -35,7 +41,7 @@ def minute_of(text: str) -> int:
     """`09:30` (or `09:30:00`) → 570. `24:00` is the end of the day. Raises `ValueError`."""
     if text in ("24:00", "24:00:00"):
         return MIDNIGHT
-    found = _CLOCK.match(text)
+    found = _CLOCK.fullmatch(text)
     if found is None:
         raise ValueError("must be a time of day such as 09:30")
     return int(found[1]) * 60 + int(found[2])
@@ -62,6 +68,12 @@ def check_apart(added: Sequence[Span], kept: Iterable[Span] = ()) -> None:
         for first, second in pairwise(sorted(spans, key=lambda s: (s.start_minute, s.end_minute))):
             if second.start_minute < first.end_minute:
                 raise WindowsOverlap(f"{second} overlaps {first}.")
+
+
+def check_within_reach(last: date, now: datetime) -> None:
+    """Raises `DateOutOfReach` for what ended already, and for what ends in more than about two years: a typing error, mostly."""
+    if not timedelta() <= last - oldest_day(now) <= FURTHEST:
+        raise DateOutOfReach(f"{last} is over, or more than two years ahead.")
 
 
 def oldest_day(now: datetime) -> date:

@@ -1,16 +1,13 @@
 """Calendars: times of day as `HH:MM` in the tutor's zone, `24:00` for the end of a day."""
 
 import datetime
-from datetime import timedelta
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, RootModel, model_validator
 
 from services.profiles.queries.calendar import DayOff, Window
-from services.profiles.rules.calendar import DAY_NAMES, Span, clock, minute_of
+from services.profiles.rules.calendar import DAY_NAMES, LONGEST_BREAK, Span, clock, minute_of
 from shared.types import Reason, TimeZone
-
-LONGEST_BREAK = timedelta(days=366)
 
 
 def _checked_clock(text: str) -> str:
@@ -65,6 +62,8 @@ class WindowRequest(_Hours):
             raise ValueError("day_of_week: is needed for a window that recurs")
         if not self.is_recurring and self.date is None:
             raise ValueError("date: is needed for a window that does not recur")
+        if self.is_recurring and self.date is not None:
+            raise ValueError("date: is of a window that does not recur; send is_recurring false with it")
         if self.date and self.day_of_week and DAY_NAMES[self.date.weekday()] != self.day_of_week:
             raise ValueError(f"day_of_week: {self.date} is a {DAY_NAMES[self.date.weekday()]}")
         return self
@@ -122,8 +121,7 @@ class ExceptionRequest(BaseModel):
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
-        last = self.last
-        if not self.start_date <= last <= self.start_date + LONGEST_BREAK:
+        if not datetime.timedelta() <= self.last - self.start_date <= LONGEST_BREAK:
             raise ValueError("end_date must not be before start_date, nor more than a year after it")
         if (self.start_time is None) != (self.end_time is None):
             raise ValueError("send both start_time and end_time, or neither")

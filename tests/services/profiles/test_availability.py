@@ -8,7 +8,9 @@ from typing import Any
 import psycopg
 import pytest
 
+from services.profiles.actions import calendar as actions
 from services.profiles.queries import calendar
+from services.profiles.rules.calendar import Span
 from shared.errors import Unavailable
 from tests.harness import Harness
 from tests.services.profiles.people import Person, registers
@@ -150,6 +152,11 @@ async def test_windows_of_one_request_may_not_overlap(tutor: Person) -> None:
         {"start_time": "09:00", "end_time": "12:00", "is_recurring": False},
         dated() | {"day_of_week": (SOON + timedelta(days=1)).strftime("%A").lower()},
         dated("2026-02-30"),
+        dated() | {"is_recurring": True},
+        weekly(SOON.strftime("%A").lower()) | {"date": str(SOON)},
+        dated(TODAY - timedelta(days=3)),
+        dated(TODAY + timedelta(days=800)),
+        dated("9999-12-31"),
     ],
 )
 async def test_impossible_windows_are_refused(tutor: Person, body: dict[str, Any]) -> None:
@@ -192,6 +199,11 @@ async def test_exceptions_are_listed_and_deleted(service: Harness, tutor: Person
         {"start_time": "09:00"},
         {"start_time": "12:00", "end_time": "09:00"},
         {"reason": "x" * 501},
+        {"start_date": "9999-01-01"},
+        {"start_date": "9999-12-31"},
+        {"start_date": "0001-01-01"},
+        {"start_date": str(TODAY - timedelta(days=9)), "end_date": str(TODAY - timedelta(days=3))},
+        {"start_date": str(TODAY + timedelta(days=700)), "end_date": str(TODAY + timedelta(days=800))},
     ],
 )
 async def test_impossible_exceptions_are_refused(tutor: Person, more: dict[str, Any]) -> None:
@@ -199,13 +211,32 @@ async def test_impossible_exceptions_are_refused(tutor: Person, more: dict[str, 
 
 
 async def test_what_is_over_is_neither_listed_nor_told(service: Harness, tutor: Person) -> None:
-    past = TODAY - timedelta(days=3)
-    await tutor.call("POST", WINDOWS, 201, json=dated(past))
-    await tutor.call("POST", EXCEPTIONS, 201, json={"start_date": str(past)})
+    tutor_id, then = (await tutor.profile())["id"], datetime.now(UTC) - timedelta(days=3)
+    async with service.database.transaction() as tx:
+        await actions.add(tx, tutor_id, [Span(None, then.date(), 540, 600)], then)
+        await actions.take_off(tx, tutor_id, then.date(), then.date(), None, None, then)
 
     assert await tutor.get(WINDOWS) == []
     assert await tutor.get(EXCEPTIONS) == []
     assert ((await told(service))["windows"], (await told(service))["days_off"]) == ([], [])
+
+
+async def test_days_off_that_have_begun_may_still_be_entered(tutor: Person) -> None:
+    body = {"start_date": str(TODAY - timedelta(days=3)), "end_date": str(SOON)}
+
+    await tutor.call("POST", EXCEPTIONS, 201, json=body)
+
+
+async def test_a_calendar_has_room_for_so_many_windows_however_they_are_written(
+    tutor: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(actions, "MOST_WINDOWS", 2)
+    await tutor.call("POST", WINDOWS, 201, json=dated())
+    week = [weekly("monday"), weekly("tuesday")]
+
+    await tutor.call("PUT", WEEK, 409, json={"timezone": "UTC", "weekly_schedule": week})
+    await tutor.call("PUT", WEEK, json={"timezone": "UTC", "weekly_schedule": week[:1]})
+    await tutor.call("POST", WINDOWS, 409, json=weekly("friday"))
 
 
 async def test_of_racing_windows_one_is_added(tutor: Person) -> None:
