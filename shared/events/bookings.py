@@ -87,6 +87,8 @@ class BookingSnapshot(_Booking):
 
     type: ClassVar[str] = "bookings.booking.snapshotted.v1"
 
+    answered_at: datetime | None = None
+
 
 BookingEvent = (
     BookingRequested

@@ -1,6 +1,7 @@
 """Student profiles and favourite tutors."""
 
 import dataclasses
+from datetime import datetime
 from typing import Any
 
 from services.profiles.actions import tutors
@@ -9,7 +10,7 @@ from services.profiles.queries.students import Student
 from services.profiles.queries.tutors import Profile
 from shared.db import Tx
 from shared.errors import Conflict, NotFound
-from shared.events.bookings import BookingConfirmed, BookingDeclined, BookingEvent
+from shared.events.bookings import BookingConfirmed, BookingDeclined, BookingEvent, BookingSnapshot
 from shared.paging import Page
 
 
@@ -49,7 +50,6 @@ async def favourites(tx: Tx, user_id: int, page: Page) -> list[Profile]:
 
 async def keep_lesson(tx: Tx, event: BookingEvent) -> None:
     """Take over what statistics need of a booking."""
-    answered = event.occurred_at if isinstance(event, BookingConfirmed | BookingDeclined) and event.by == "tutor" else None
     await tx.run(
         students.KEEP_LESSON,
         booking_id=event.booking_id,
@@ -58,5 +58,12 @@ async def keep_lesson(tx: Tx, event: BookingEvent) -> None:
         student_id=event.student_id,
         status=event.status,
         requested_at=event.created_at,
-        answered_at=answered,
+        answered_at=_answered_at(event),
     )
+
+
+def _answered_at(event: BookingEvent) -> datetime | None:
+    """When the tutor answered, if the event says so."""
+    if isinstance(event, BookingSnapshot):
+        return event.answered_at
+    return event.occurred_at if isinstance(event, BookingConfirmed | BookingDeclined) and event.by == "tutor" else None

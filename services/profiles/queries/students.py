@@ -25,7 +25,8 @@ class Student:
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """Of the requests of the last 90 days: how many were answered, how fast (median, minutes); and lessons held in all."""
+    """Of the requests of the last 90 days that were answered or expired: how many were answered, how fast (median, minutes); and
+    lessons held in all."""
 
     requests: int
     answered: int
@@ -61,10 +62,12 @@ ON CONFLICT (booking_id) DO UPDATE SET
   status = CASE WHEN known.version < excluded.version THEN excluded.status ELSE known.status END,
   version = greatest(known.version, excluded.version), answered_at = least(known.answered_at, excluded.answered_at)
 """
+# What is not answered yet, or was withdrawn before it was, says nothing of the tutor.
 STATISTICS = """
-SELECT count(*) FILTER (WHERE recent) AS requests, count(*) FILTER (WHERE recent AND answered_at IS NOT NULL) AS answered,
-  (extract(epoch FROM percentile_cont(0.5) WITHIN GROUP (ORDER BY answered_at - requested_at)
-    FILTER (WHERE recent AND answered_at IS NOT NULL)) / 60)::int AS response_minutes,
-  count(*) FILTER (WHERE status = 'COMPLETED') AS total_sessions
-FROM (SELECT *, requested_at > now() - interval '90 days' AS recent FROM lessons WHERE tutor_id = %(tutor_id)s::bigint) AS asked
+SELECT count(*) AS requests, count(answered_at) AS answered,
+  (extract(epoch FROM percentile_cont(0.5) WITHIN GROUP (ORDER BY answered_at - requested_at)) / 60)::int AS response_minutes,
+  (SELECT count(*) FROM lessons WHERE tutor_id = %(tutor_id)s::bigint AND status = 'COMPLETED') AS total_sessions
+FROM lessons
+WHERE tutor_id = %(tutor_id)s::bigint AND requested_at > now() - interval '90 days'
+  AND (answered_at IS NOT NULL OR status = 'EXPIRED')
 """

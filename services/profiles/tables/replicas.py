@@ -53,6 +53,7 @@ class Lessons(Table, table=True):
     __tablename__ = "lessons"
     __table_args__ = (
         sa.Index("lessons_held", "student_id", postgresql_where=sa.text("status = 'COMPLETED'")),
+        sa.Index("lessons_given", "tutor_id", postgresql_where=sa.text("status = 'COMPLETED'")),
         sa.Index("lessons_asked", "tutor_id", "requested_at"),
     )
 
