@@ -85,10 +85,11 @@ async def _ask(tx: Tx, auth: Neighbour, user_id: int) -> None:
 
 
 async def _anonymise(tx: Tx, person: Person) -> None:
-    """Nothing that the person wrote or chose stays."""
+    """Nothing that the person wrote or chose stays, or is said once more: the new state is the caller's to say."""
     await tx.run(accounts.FORGET_STUDENT, user_id=person.user_id)
     await tx.run(accounts.FORGET_FAVOURITES, user_id=person.user_id)
     if person.tutor_id is not None:
-        await tutors.replace_photo(tx, person.tutor_id, None)
+        await tx.value(tutor_queries.LOCK, tutor_id=person.tutor_id)
+        await tx.run(accounts.FORGET_PHOTO, tutor_id=person.tutor_id)
         await tx.run(accounts.FORGET_TUTOR, tutor_id=person.tutor_id)
         await tx.run(accounts.FORGET_REASONS, tutor_id=person.tutor_id)

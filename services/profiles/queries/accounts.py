@@ -44,6 +44,10 @@ UPDATE student_profiles SET phone = NULL, bio = NULL, grade_level = NULL, school
 WHERE user_id = %(user_id)s::bigint
 """
 FORGET_FAVOURITES = "DELETE FROM favourites WHERE user_id = %(user_id)s::bigint"
+FORGET_PHOTO = """
+INSERT INTO stale_photos (name) SELECT photo_name FROM tutors WHERE id = %(tutor_id)s::bigint AND photo_name IS NOT NULL
+ON CONFLICT DO NOTHING
+"""
 FORGET_TUTOR = """
 UPDATE tutors SET title = NULL, headline = NULL, bio = NULL, teaching_philosophy = NULL, description = NULL,
   languages = ARRAY[]::text[], certifications = '[]', education = '[]', video_url = NULL, photo_name = NULL,

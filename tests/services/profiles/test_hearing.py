@@ -9,11 +9,22 @@ import pytest
 from services.profiles.jobs import drop_empty_counts, fold_counts, resync
 from shared.events import bookings
 from shared.events.auth import UserPurged, UserSnapshot
-from shared.events.bookings import BookingCompleted, BookingConfirmed, BookingNoShow, BookingRequested, RatingChanged
+from shared.events.bookings import (
+    BookingCancelled,
+    BookingCompleted,
+    BookingConfirmed,
+    BookingDeclined,
+    BookingExpired,
+    BookingNoShow,
+    BookingRequested,
+    BookingSnapshot,
+    RatingChanged,
+)
 from shared.events.notifications import PresenceChanged
 from shared.worker import Runtime
 from tests.harness import Harness
 from tests.services.profiles.people import Person, account, approved, found, registers
+from tests.services.profiles.test_photos import picture
 
 NOW = datetime.now(UTC)
 
@@ -38,6 +49,10 @@ def booking(tutor: Person, student: Person, version: int, status: bookings.Statu
         "by": "tutor",
         "created_at": NOW - timedelta(hours=2),
     } | fields
+
+
+async def statistics(student: Person, tutor: Person) -> Any:
+    return (await student.get(f"/api/tutors/{tutor.tutor_id}"))["response_statistics"]
 
 
 async def card(service: Harness, tutor: Person) -> Any:
@@ -86,6 +101,8 @@ async def test_a_purged_tutor_leaves_nothing_behind(service: Harness) -> None:
     exception = {"start_date": str(NOW.date() + timedelta(days=9)), "reason": "My operation"}
     await tutor.call("POST", "/api/tutors/availability/exceptions", 201, json=exception)
 
+    said = len(await service.outbox())
+
     gone = account(tutor.user_id, "tutor", 9, first_name="Deleted", last_name="user", purged=True, is_active=False)
     await service.deliver(UserPurged(**gone))
     runtime = Runtime(service.app.state.settings, service.database)
@@ -96,7 +113,19 @@ async def test_a_purged_tutor_leaves_nothing_behind(service: Harness) -> None:
         tables = ("accounts", "tutors", "days_off", "documents", "vocabulary", "word_changes")
         rows = [r for table in tables for r in await tx.rows(f"SELECT * FROM {table}")]
     assert not [word for word in ("Secretive", "My bio", "My degree", "operation", "secretive") if word in str(rows)]
-    assert (await service.outbox("profiles.tutor.changed.v1"))[-1]["data"]["name"] == "Deleted user"
+    [told] = (await service.outbox())[said:]
+    assert (told["data"]["name"], told["data"]["title"]) == ("Deleted user", None)
+
+
+async def test_the_photo_of_a_purged_tutor_is_deleted(service: Harness) -> None:
+    tutor = await approved(service)
+    await tutor.call("PATCH", "/api/tutors/me/photo", files={"file": ("me.png", picture(), "image/png")})
+
+    await service.deliver(UserSnapshot(**account(tutor.user_id, "tutor", 9, purged=True, is_active=False)))
+
+    async with service.database.reading() as tx:
+        assert [row["photo_name"] for row in await tx.rows("SELECT photo_name FROM tutors")] == [None]
+        assert len(await tx.rows("SELECT name FROM stale_photos")) == 1
 
 
 async def test_a_purged_student_leaves_nothing_behind(service: Harness) -> None:
@@ -171,12 +200,33 @@ async def test_completed_lessons_are_counted_and_missed_ones_are_not(service: Ha
 async def test_answers_are_counted_in_whatever_order_they_arrive(service: Harness) -> None:
     tutor, student = await approved(service), await registers(service)
     confirmed = BookingConfirmed(**booking(tutor, student, 2, "CONFIRMED"), occurred_at=NOW - timedelta(hours=1))
-    ignored = BookingRequested(**booking(tutor, student, 1, "PENDING", booking_id=8))
+    ignored = BookingExpired(**booking(tutor, student, 2, "EXPIRED", booking_id=8, by="system"))
 
     await service.deliver(BookingCompleted(**booking(tutor, student, 3, "COMPLETED")), confirmed, ignored)
 
-    answered = (await student.get(f"/api/tutors/{tutor.tutor_id}"))["response_statistics"]
-    assert answered == {"response_rate": 0.5, "response_time_minutes": 60}
+    assert await statistics(student, tutor) == {"response_rate": 0.5, "response_time_minutes": 60}
+
+
+async def test_what_waits_or_was_withdrawn_says_nothing_of_the_tutor(service: Harness) -> None:
+    tutor, student = await approved(service), await registers(service)
+    withdrawn = BookingCancelled(**booking(tutor, student, 2, "CANCELLED", booking_id=8, by="student"))
+    await service.deliver(BookingRequested(**booking(tutor, student, 1, "PENDING")), withdrawn)
+    assert await statistics(student, tutor) == {"response_rate": None, "response_time_minutes": None}
+
+    declined = BookingDeclined(**booking(tutor, student, 2, "DECLINED", booking_id=9), occurred_at=NOW)
+    await service.deliver(declined)
+    assert await statistics(student, tutor) == {"response_rate": 1.0, "response_time_minutes": 120}
+
+
+async def test_an_answer_that_was_missed_is_learnt_from_a_snapshot(service: Harness) -> None:
+    tutor, student = await approved(service), await registers(service)
+    await service.deliver(BookingSnapshot(**booking(tutor, student, 3, "COMPLETED")))
+    assert await statistics(student, tutor) == {"response_rate": None, "response_time_minutes": None}
+
+    known = booking(tutor, student, 3, "COMPLETED", answered_at=NOW - timedelta(hours=1))
+    await service.deliver(BookingSnapshot(**known))
+    await service.deliver(BookingSnapshot(**booking(tutor, student, 3, "COMPLETED")))
+    assert await statistics(student, tutor) == {"response_rate": 1.0, "response_time_minutes": 60}
 
 
 async def test_a_resync_says_everything_again_without_changing_it(service: Harness) -> None:
