@@ -9,11 +9,15 @@ from services.profiles.queries import subjects as subject_queries
 from services.profiles.queries import tutors as queries
 from services.profiles.queries.subjects import Subject
 from services.profiles.seeds import SUBJECTS
+from shared import logs
 from shared.db import Database
 from shared.outbox import publish
+from shared.storage import Storage
 from shared.worker import Job, Runtime
 
 BATCH = 200
+
+log = logs.get(__name__)
 
 
 async def fold_counts(runtime: Runtime) -> None:
@@ -25,7 +29,7 @@ async def fold_counts(runtime: Runtime) -> None:
 
 async def _fold(database: Database, statement: LiteralString) -> int:
     async with database.transaction() as tx:
-        if not await tx.value(search.ALONE):
+        if not await tx.value(search.ALONE_NOW):
             return 0
         return await tx.run(statement)
 
@@ -33,27 +37,45 @@ async def _fold(database: Database, statement: LiteralString) -> int:
 async def drop_empty_counts(runtime: Runtime) -> None:
     """Forget counts of what no tutor is any more, and words that nobody wrote: they may be the name of someone who left."""
     async with runtime.database.transaction() as tx:
+        await tx.value(search.ALONE)
         await tx.run(search.DROP_EMPTY)
         await tx.run(search.FORGET_WORDS)
 
 
 async def refresh_stale(runtime: Runtime) -> None:
     """Say and index anew the tutors of renamed subjects, a few in each transaction."""
-    while True:
-        async with runtime.database.transaction() as tx:
-            ids = sorted(row["tutor_id"] for row in await tx.rows(queries.TAKE_STALE))
-            for tutor_id in ids:
-                await tutors.changed(tx, tutor_id)
-        if not ids:
-            return
+    refreshed = 0
+    while ids := await _refresh_some(runtime.database):
+        refreshed += len(ids)
+    if refreshed:
+        log.info("stale_tutors_refreshed", count=refreshed)
+
+
+async def _refresh_some(database: Database) -> list[int]:
+    async with database.transaction() as tx:
+        ids = sorted(row["tutor_id"] for row in await tx.rows(queries.TAKE_STALE))
+        for tutor_id in ids:
+            await tutors.changed(tx, tutor_id)
+    return ids
 
 
 async def delete_photos(runtime: Runtime) -> None:
     """Delete the files of pictures that nobody shows any more."""
     storage = photos.open_storage(runtime.settings)
-    async with runtime.database.transaction() as tx:
-        for row in await tx.rows(queries.TAKE_STALE_PHOTOS):
-            await storage.delete(row["name"])
+    deleted = 0
+    while await _delete_photo(runtime.database, storage):
+        deleted += 1
+    if deleted:
+        log.info("photos_deleted", count=deleted)
+
+
+async def _delete_photo(database: Database, storage: Storage) -> bool:
+    """One in a transaction: a slow object store can neither outlast its time nor undo what was done before."""
+    async with database.transaction() as tx:
+        name = await tx.value(queries.TAKE_STALE_PHOTO)
+        if name is not None:
+            await storage.delete(name)
+    return name is not None
 
 
 async def seed_subjects(runtime: Runtime) -> None:
@@ -70,16 +92,20 @@ async def seed_subjects(runtime: Runtime) -> None:
 async def resync(runtime: Runtime) -> None:
     """Say the state of every subject and tutor again, and enter every tutor into the catalogue anew."""
     async with runtime.database.transaction() as tx:
-        await publish(tx, *(subjects.changed(s) for s in await tx.all(Subject, subject_queries.ALL)))
-    after = 0
-    while True:
-        async with runtime.database.transaction() as tx:
-            ids = [row["id"] for row in await tx.rows(queries.NEXT_IDS, after=after, batch=BATCH)]
-            for tutor_id in ids:
-                await tutors.say_again(tx, tutor_id)
-        if not ids:
-            return
-        after = ids[-1]
+        known = await tx.all(Subject, subject_queries.ALL)
+        await publish(tx, *(subjects.changed(s) for s in known))
+    after = said = 0
+    while ids := await _say_some_again(runtime.database, after):
+        after, said = ids[-1], said + len(ids)
+    log.info("resynced", subjects=len(known), tutors=said)
+
+
+async def _say_some_again(database: Database, after: int) -> list[int]:
+    async with database.transaction() as tx:
+        ids = [row["id"] for row in await tx.rows(queries.NEXT_IDS, after=after, batch=BATCH)]
+        for tutor_id in ids:
+            await tutors.say_again(tx, tutor_id)
+    return ids
 
 
 JOBS = (

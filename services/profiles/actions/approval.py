@@ -18,23 +18,19 @@ async def submit(tx: Tx, tutor_id: int, now: datetime) -> Profile:
     if profile.status == Status.PENDING:
         return profile
     after = move(Status(profile.status), Step.SUBMIT)
-    windows = await tutors.windows_of(tx, profile)
-    check_complete(
-        title=profile.title,
-        bio=profile.bio,
-        subjects=len(profile.subjects),
-        hourly_rate=profile.hourly_rate,
-        weekly_windows=sum(w.weekday is not None for w in windows),
-    )
+    await _check_complete(tx, profile)
     profile = await _set(tx, tutor_id, after, now)
     await publish(tx, TutorSubmitted(tutor_id=profile.id, user_id=profile.user_id))
     return profile
 
 
 async def approve(tx: Tx, tutor_id: int, actor: Principal, now: datetime) -> Profile:
-    """Let the tutor be found and booked. Raises `TutorNotFound`, `WrongStatus`."""
-    before = await tutors.find_for_update(tx, tutor_id)
-    profile = await _set(tx, tutor_id, move(Status(before.status), Step.APPROVE), now, by=actor.user_id)
+    """Let the tutor be found and booked. Raises `TutorNotFound`, `WrongStatus`, and `ProfileIncomplete` for what was taken out
+    since it was submitted."""
+    before = await _find_teaching(tx, tutor_id)
+    after = move(Status(before.status), Step.APPROVE)
+    await _check_complete(tx, before)
+    profile = await _set(tx, tutor_id, after, now, by=actor.user_id)
     await publish(
         tx,
         TutorApproved(tutor_id=profile.id, user_id=profile.user_id, by=actor.user_id),
@@ -45,7 +41,7 @@ async def approve(tx: Tx, tutor_id: int, actor: Principal, now: datetime) -> Pro
 
 async def reject(tx: Tx, tutor_id: int, actor: Principal, reason: str, now: datetime) -> Profile:
     """Send the profile back with a reason. Raises `TutorNotFound`, `WrongStatus`."""
-    before = await tutors.find_for_update(tx, tutor_id)
+    before = await _find_teaching(tx, tutor_id)
     profile = await _set(tx, tutor_id, move(Status(before.status), Step.REJECT), now, by=actor.user_id, reason=reason)
     await publish(
         tx,
@@ -53,6 +49,25 @@ async def reject(tx: Tx, tutor_id: int, actor: Principal, reason: str, now: date
         ProfilesAudited.of("tutor_rejected", actor, "tutor", tutor_id, before=before.status, after=profile.status, reason=reason),
     )
     return profile
+
+
+async def _find_teaching(tx: Tx, tutor_id: int) -> Profile:
+    """Whose account is closed, or no tutor's any more, is nobody to decide on. Raises `TutorNotFound`."""
+    profile = await tutors.find_for_update(tx, tutor_id)
+    if not profile.is_active:
+        raise tutors.TutorNotFound
+    return profile
+
+
+async def _check_complete(tx: Tx, profile: Profile) -> None:
+    windows = await tutors.windows_of(tx, profile)
+    check_complete(
+        title=profile.title,
+        bio=profile.bio,
+        subjects=len(profile.subjects),
+        hourly_rate=profile.hourly_rate,
+        weekly_windows=sum(w.weekday is not None for w in windows),
+    )
 
 
 async def _set(tx: Tx, tutor_id: int, status: Status, now: datetime, by: int | None = None, reason: str | None = None) -> Profile:

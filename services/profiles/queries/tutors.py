@@ -73,7 +73,6 @@ SOURCES = """
   LEFT JOIN ratings r ON r.tutor_id = t.id LEFT JOIN presences p ON p.user_id = t.user_id
 """
 BY_ID = f"SELECT {COLUMNS} FROM {SOURCES} WHERE t.id = %(tutor_id)s::bigint"
-BY_USER = f"SELECT {COLUMNS} FROM {SOURCES} WHERE t.user_id = %(user_id)s::bigint"
 ID_OF_USER = "SELECT id FROM tutors WHERE user_id = %(user_id)s::bigint"
 LOCK = "SELECT user_id FROM tutors WHERE id = %(tutor_id)s::bigint FOR UPDATE"
 BUMP = "UPDATE tutors SET version = version + 1, updated_at = now() WHERE id = %(tutor_id)s::bigint"
@@ -99,19 +98,19 @@ SELECT %(tutor_id)s::bigint, subject_id FROM unnest(%(subject_ids)s::bigint[]) A
 ON CONFLICT DO NOTHING
 """
 PENDING = f"""
-SELECT {COLUMNS} FROM {SOURCES} WHERE t.status = 'pending_approval' AND a.is_active
+SELECT {COLUMNS} FROM {SOURCES} WHERE t.status = 'pending_approval' AND a.is_active AND a.role = 'tutor'
 ORDER BY t.submitted_at, t.id LIMIT %(limit)s::bigint OFFSET %(offset)s::bigint
 """
 APPROVED = f"""
-SELECT {COLUMNS} FROM {SOURCES} WHERE t.status = 'approved' AND a.is_active
+SELECT {COLUMNS} FROM {SOURCES} WHERE t.status = 'approved' AND a.is_active AND a.role = 'tutor'
 ORDER BY t.decided_at DESC, t.id DESC LIMIT %(limit)s::bigint OFFSET %(offset)s::bigint
 """
 NEXT_IDS = "SELECT id FROM tutors WHERE id > %(after)s::bigint ORDER BY id LIMIT %(batch)s::bigint"
 DROP_PHOTO = "INSERT INTO stale_photos (name) VALUES (%(name)s::text) ON CONFLICT DO NOTHING"
 KEEP_PHOTO = "DELETE FROM stale_photos WHERE name = %(name)s::text"
-TAKE_STALE_PHOTOS = """
-DELETE FROM stale_photos WHERE name IN (
-  SELECT name FROM stale_photos WHERE since < now() - interval '1 hour' LIMIT 100 FOR UPDATE SKIP LOCKED)
+TAKE_STALE_PHOTO = """
+DELETE FROM stale_photos WHERE name = (
+  SELECT name FROM stale_photos WHERE since < now() - interval '1 hour' ORDER BY since LIMIT 1 FOR UPDATE SKIP LOCKED)
 RETURNING name
 """
 TAKE_STALE = """

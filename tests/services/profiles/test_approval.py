@@ -2,6 +2,9 @@
 
 import asyncio
 from collections import Counter
+from typing import Any
+
+import pytest
 
 from tests.harness import Harness
 from tests.services.profiles.people import Person, account, admin, approved, found, registers, tutor
@@ -84,6 +87,30 @@ async def test_what_was_not_submitted_cannot_be_approved(service: Harness) -> No
     answer = await admin(service).call("POST", f"/api/admin/tutors/{person.tutor_id}/approve", 400)
 
     assert answer["code"] == "wrong_status"
+
+
+async def test_what_became_incomplete_while_it_waited_cannot_be_approved(service: Harness) -> None:
+    person = await tutor(service)
+    await person.call("POST", SUBMIT)
+    await person.call("PATCH", "/api/tutors/me/about", json={"bio": None})
+
+    answer = await admin(service).call("POST", f"/api/admin/tutors/{person.tutor_id}/approve", 400)
+
+    assert [e["field"] for e in answer["errors"]] == ["bio"]
+
+
+@pytest.mark.parametrize("fields", [{"is_active": False}, {"role": "student"}])
+async def test_who_may_not_teach_is_neither_listed_nor_decided_on(service: Harness, fields: dict[str, Any]) -> None:
+    waiting, shown = await tutor(service), await approved(service)
+    await waiting.call("POST", SUBMIT)
+
+    for person in (waiting, shown):
+        await person.changes(**fields)
+
+    assert await admin(service).get("/api/admin/tutors/pending") == []
+    assert await admin(service).get("/api/admin/tutors/approved") == []
+    await admin(service).call("POST", f"/api/admin/tutors/{waiting.tutor_id}/approve", 404)
+    await admin(service).call("POST", f"/api/admin/tutors/{shown.tutor_id}/reject", 404, json={"rejection_reason": "No."})
 
 
 async def test_an_approval_can_be_taken_back(service: Harness) -> None:

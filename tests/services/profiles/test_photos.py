@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from services.profiles.jobs import delete_photos
+from shared.storage import Storage
 from shared.worker import Runtime
 from tests.harness import Harness
 from tests.services.profiles.people import Person, approved, registers
@@ -54,6 +55,25 @@ async def test_another_photo_has_another_address_and_the_old_file_goes(service: 
     await delete_photos(Runtime(service.app.state.settings, service.database))
     assert (await service.client().get(path_of(first))).status_code == 404
     assert (await service.client().get(path_of(second))).status_code == 200
+
+
+async def test_files_that_were_deleted_stay_so_when_the_store_fails_at_another(
+    service: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with service.database.transaction() as tx:
+        for age in (4, 3, 2):
+            await tx.run(f"INSERT INTO stale_photos VALUES ('{age}.webp', now() - interval '{age} hours')")
+
+    async def delete(_storage: Storage, name: str) -> None:
+        if name == "2.webp":
+            raise OSError(name)
+
+    monkeypatch.setattr(Storage, "delete", delete)
+    with pytest.raises(OSError, match=r"2\.webp"):
+        await delete_photos(Runtime(service.app.state.settings, service.database))
+
+    async with service.database.reading() as tx:
+        assert [row["name"] for row in await tx.rows("SELECT name FROM stale_photos")] == ["2.webp"]
 
 
 async def test_without_a_photo_the_avatar_is_shown_again(service: Harness) -> None:
