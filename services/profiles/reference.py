@@ -6,6 +6,7 @@ from functools import cache
 import phonenumbers
 import pycountry
 from babel import Locale
+from babel.numbers import get_currency_precision
 
 PROFICIENCY_LEVELS = ("Beginner", "Intermediate", "Advanced", "Native")
 CURRENCIES = ("USD", "EUR", "GBP", "CAD", "AUD", "JPY", "CHF", "UAH", "PLN", "INR")
@@ -16,6 +17,11 @@ def load() -> None:
     """Read everything now: it takes a second, which the first request should not wait for."""
     for read in (_codes_by_name, languages, countries, phone_codes):
         read()
+
+
+def has_cents(currency: str) -> bool:
+    """Whether amounts of the currency may have a fraction (not in yen)."""
+    return get_currency_precision(currency) > 0
 
 
 @cache

@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 from psycopg.types.json import Jsonb
 
+from services.profiles import reference
 from services.profiles.actions import catalogue
 from services.profiles.queries import calendar, tutors
 from services.profiles.queries.calendar import DayOff, Window
@@ -27,6 +28,10 @@ class TutorNotFound(NotFound):
 class SubjectUnknown(Invalid):
     code = "subject_unknown"
     detail = "One of the subjects does not exist (any more). Choose from the list of subjects."
+
+
+class RateNotPayable(Invalid):
+    pass
 
 
 async def find(tx: Tx, tutor_id: int, viewer: int | None = None) -> Profile:
@@ -60,6 +65,15 @@ async def edit(tx: Tx, tutor_id: int, **changes: Any) -> Profile:
     values |= {name: Jsonb(values[name]) for name in ("certifications", "education", "subjects")}
     await tx.run(tutors.SAVE, **values)
     return await changed(tx, tutor_id)
+
+
+async def price(tx: Tx, tutor_id: int, **changes: Any) -> Profile:
+    """Change rate, currency or both. Raises `RateNotPayable` where the two do not go together."""
+    profile = await edit(tx, tutor_id, **changes)
+    rate = profile.hourly_rate
+    if rate is not None and rate % 1 and not reference.has_cents(profile.currency):
+        raise RateNotPayable(f"hourly_rate: {profile.currency} has no cents, send a whole amount.")
+    return profile
 
 
 async def choose_subjects(tx: Tx, tutor_id: int, subject_ids: list[int]) -> Profile:

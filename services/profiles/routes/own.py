@@ -43,7 +43,7 @@ async def choose_subjects(body: SubjectsRequest, tutor_id: OwnTutor, tx: Transac
 @router.patch("/pricing")
 async def change_pricing(body: PricingRequest, tutor_id: OwnTutor, tx: Transaction, photos: Photos) -> OwnProfile:
     """The price of an hour. Bookings made before keep theirs."""
-    return await _view(tx, await tutors.edit(tx, tutor_id, **body.model_dump(exclude_unset=True)), photos)
+    return await _view(tx, await tutors.price(tx, tutor_id, **body.model_dump(exclude_unset=True)), photos)
 
 
 @router.put("/availability")

@@ -6,13 +6,13 @@ from pydantic import BaseModel
 
 from services.profiles.queries.subjects import Subject
 from services.profiles.views.fields import Kept
-from shared.types import Name, Note
+from shared.types import LongText, Name
 
 
 class SubjectRequest(BaseModel):
     name: Name
     category: Name | None = None
-    description: Note | None = None
+    description: LongText | None = None
 
 
 class SubjectChange(BaseModel):
@@ -20,7 +20,7 @@ class SubjectChange(BaseModel):
 
     name: Kept[Name] = None
     category: Name | None = None
-    description: Note | None = None
+    description: LongText | None = None
 
 
 class SubjectView(BaseModel):

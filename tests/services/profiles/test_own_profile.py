@@ -93,6 +93,17 @@ async def test_rate_and_currency_change_one_by_one(service: Harness) -> None:
     assert (told["hourly_rate"], told["currency"]) == ("60.00", "GBP")
 
 
+async def test_a_currency_without_cents_takes_whole_amounts_only(service: Harness) -> None:
+    tutor = await registers(service, "tutor")
+    await tutor.call("PATCH", "/api/tutors/me/pricing", json={"hourly_rate": 55.5, "currency": "USD"})
+
+    for body in ({"currency": "JPY"}, {"currency": "JPY", "hourly_rate": 500.01}):
+        answer = await tutor.call("PATCH", "/api/tutors/me/pricing", 422, json=body)
+        assert answer["code"] == "rate_not_payable"
+    assert ((await tutor.profile())["hourly_rate"], (await tutor.profile())["currency"]) == (55.5, "USD")
+    await tutor.call("PATCH", "/api/tutors/me/pricing", json={"currency": "JPY", "hourly_rate": 500})
+
+
 async def test_chosen_subjects_replace_those_before(service: Harness) -> None:
     tutor = await registers(service, "tutor")
     first, second, third = [await subject(service, name) for name in ("Algebra", "Biology", "Chemistry")]

@@ -42,11 +42,11 @@ async def test_of_racing_creations_one_succeeds(service: Harness) -> None:
 
 
 async def test_an_update_changes_what_is_sent(service: Harness) -> None:
-    made = await subject(service, "Physics", description="All of it")
+    made = await subject(service, "Physics", description="All of it" * 500)
 
     changed = await admin(service).call("PUT", f"/api/subjects/{made}", json={"category": None})
 
-    assert changed == {"id": made, "name": "Physics", "category": None, "description": "All of it"}
+    assert changed == {"id": made, "name": "Physics", "category": None, "description": "All of it" * 500}
     told = [e["data"] for e in await service.outbox("profiles.subject.changed.v1")]
     assert [(e["version"], e["deleted"]) for e in told] == [(1, False), (2, False)]
 
