@@ -4,11 +4,14 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-_RANKS = (
-    (4, re.compile(r"\b(ph\.?\s?d|doctor\w*|d\.?phil|ed\.?d)\b", re.IGNORECASE)),
-    (3, re.compile(r"\b(master\w*|m\.?a|m\.?sc|m\.?ed|mba|m\.?eng|magist\w*)\b", re.IGNORECASE)),
-    (2, re.compile(r"\b(bachelor\w*|b\.?a|b\.?sc|b\.?ed|b\.?eng)\b", re.IGNORECASE)),
-    (1, re.compile(r"\b(associate\w*|diploma|certificate)\b", re.IGNORECASE)),
+_RANKS = tuple(
+    (rank, re.compile(rf"\b({names})\b", re.IGNORECASE))
+    for rank, names in (
+        (4, r"ph ?d|d ?phil|do[ck]tor\w*|dr|d ?sc|sc ?d|d ?eng|ed ?d|psy ?d|dba|md|dds|dvm|jd|lld"),
+        (3, r"master\w*|magist\w*|ma|ms|m ?sc|m ?ed|m ?eng|m ?phil|m ?res|m ?tech|ll ?m|mba|mfa|mpa|mph"),
+        (2, r"bachelor\w*|ba|bs|b ?sc|b ?ed|b ?eng|b ?tech|ll ?b|bba|bfa"),
+        (1, r"associate\w*|diploma|certificate"),
+    )
 )
 
 
@@ -19,4 +22,6 @@ def headline_degree(education: Iterable[Mapping[str, Any]]) -> str | None:
 
 
 def _rank(degree: str) -> int:
-    return next((rank for rank, pattern in _RANKS if pattern.search(degree)), 0)
+    """People write abbreviations with dots or without."""
+    plain = degree.replace(".", "")
+    return next((rank for rank, pattern in _RANKS if pattern.search(plain)), 0)

@@ -1,4 +1,5 @@
-"""The words that search compares: without accents and case, symbols that mean something kept (`c++`, `c#`, `100%`)."""
+"""The words that search compares: without accents and case, symbols that mean something kept (`c++`, `c#`, `100%`), and the
+vowel signs of scripts whose words are not words without them."""
 
 import re
 import unicodedata
@@ -6,8 +7,15 @@ from collections.abc import Mapping
 
 LONGEST = 50  # letters of a word
 MOST = 8  # words of a search
-_WORD = re.compile(r"[\w%+#]+")
-_SYMBOL = re.compile(r"[%+#_]")
+_SYMBOLS = "%+#_"
+# Diacritics of Latin, Greek and Cyrillic, the points of Hebrew and Arabic that are mostly left out, and joiners. What Unicode
+# decomposes is without them then; `_LETTERS` are those that it does not.
+_DIACRITICS = re.compile(
+    "[\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u1ab0-\u1aff\u1dc0-\u1dff\u200c\u200d\u20d0-\u20ff\ufe20-\ufe2f]"
+)
+_LETTERS = str.maketrans(
+    {"ł": "l", "ø": "o", "đ": "d", "ð": "d", "ħ": "h", "ŧ": "t", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th", "ŋ": "n"}
+)
 _SMALL = frozenset({"a", "an", "and", "at", "for", "in", "of", "on", "or", "the", "to", "with"})
 
 
@@ -24,20 +32,23 @@ def terms_of(search: str) -> list[str]:
 
 def is_literal(term: str) -> bool:
     """Whether the term holds a symbol: it is meant as it is written, then, not perhaps mistyped (`c++` is not `c`)."""
-    return _SYMBOL.search(term) is not None
+    return any(symbol in term for symbol in _SYMBOLS)
 
 
-def query_of(terms: list[str], variants: Mapping[str, list[str]]) -> str:
-    """A `tsquery`: every term, as the beginning of a word or as one of its variants. Words hold nothing that needs escaping."""
-    beginnings = {term: f"'{term}':*" if prefix_of(term) else f"'{term}'" for term in terms}
-    return " & ".join("(" + " | ".join([beginnings[term], *(f"'{v}'" for v in variants.get(term, []))]) + ")" for term in terms)
+def is_beginning(term: str) -> bool:
+    """Whether words that begin with the term are meant, too; a single letter is meant as it is."""
+    return len(term) > 1
 
 
-def prefix_of(term: str) -> str | None:
-    """What the words meant may begin with; a single letter is meant as it is."""
-    return term if len(term) > 1 else None
+def query_of(spellings: Mapping[str, list[str]]) -> str:
+    """A `tsquery`: every term, in any of its spellings. Words hold nothing that needs escaping."""
+    return " & ".join("(" + " | ".join(f"'{word}'" for word in words) + ")" for words in spellings.values())
 
 
 def _split(text: str) -> list[str]:
-    plain = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c)).casefold()
-    return [word[:LONGEST] for word in _WORD.findall(plain)]
+    plain = _DIACRITICS.sub("", unicodedata.normalize("NFKD", text)).casefold().translate(_LETTERS)
+    return [word[:LONGEST] for word in "".join(c if _is_of_a_word(c) else " " for c in plain).split()]
+
+
+def _is_of_a_word(character: str) -> bool:
+    return character.isalnum() or character in _SYMBOLS or unicodedata.category(character) in ("Mn", "Mc")

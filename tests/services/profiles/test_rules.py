@@ -1,12 +1,13 @@
 """The profiles service's rules."""
 
 import re
+import unicodedata
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from services.profiles.rules.approval import MOVES, Status, Step, WrongStatus, move
@@ -29,7 +30,9 @@ def test_a_time_of_day_survives_being_written(minute: int) -> None:
     assert time_of(minute) == time(minute // 60 % 24, minute % 60)
 
 
-@given(st.text(max_size=8))
+@given(st.from_regex(r"\A([0-2]?\d:[0-6]\d(:0?\d)?\s?|24:00(:00)?\n?)\Z"))
+@example("٠٩:٣٠")
+@example("09:30\n")
 def test_only_times_of_day_are_read(text: str) -> None:
     is_time = re.fullmatch(r"(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)(:00)?", text) is not None
     try:
@@ -84,13 +87,35 @@ def test_the_highest_degree_is_shown_and_of_equals_the_latest(education: list[di
     assert headline_degree(education) == shown
 
 
+@pytest.mark.parametrize(
+    ("lower", "higher"),
+    [
+        ("School", "B.S. in Physics"),
+        ("School", "Bachelor's degree"),
+        ("Associate of Arts", "LL.B."),
+        ("B.S.", "M.S."),
+        ("BSc", "MS in Computer Science"),
+        ("B.A.", "M. Sc. Maths"),
+        ("B.Eng.", "MPhil"),
+        ("LL.B", "LL.M"),
+        ("Bachelor of Law", "JD"),
+        ("M.A.", "Ph. D."),
+        ("MSc", "M.D."),
+        ("M.Ed.", "Dr. phil."),
+        ("Magister", "D.Phil"),
+    ],
+)
+def test_degrees_are_known_however_they_are_abbreviated(lower: str, higher: str) -> None:
+    assert headline_degree([{"degree": lower, "year": 2020}, {"degree": higher, "year": 2000}]) == higher
+
+
 @given(st.text(max_size=60))
 def test_a_query_holds_nothing_but_words_and_operators(text: str) -> None:
     terms = terms_of(text)
 
-    query = query_of(terms, {term: words_of(text)[:3] for term in terms})
+    query = query_of({term: [term, *words_of(text)[:3]] for term in terms})
 
-    assert re.fullmatch(r"(\(('[\w%+#]+'(:\*)?( \| )?)+\)( & )?)*", query)
+    assert re.fullmatch(r"(\(('[^\s'\\:*!&|()<>\x00]+'( \| )?)+\)( & )?)*", query)
     assert len(terms) <= 8
 
 
@@ -102,6 +127,23 @@ def test_a_text_is_found_by_its_own_words(text: str) -> None:
 def test_accents_and_case_do_not_count_and_symbols_do() -> None:
     assert words_of("Élan, C++ — c#; 100% snake_case", None, "élan") == ["100%", "c#", "c++", "elan", "snake_case"]
     assert (is_literal("%"), is_literal("a_b"), is_literal("c+"), is_literal("ab1")) == (True, True, True, False)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("Łódź", ["lodz"]),
+        ("Bjørn Đorđe", ["bjorn", "dorde"]),
+        ("Æsop's œuvre: Straße", ["aesop", "oeuvre", "s", "strasse"]),
+        ("İstanbul ısı", ["isi", "istanbul"]),
+        ("Ёлка й Ψυχή", ["елка", "и", "ψυχη"]),
+        ("हिन्दी", ["हिन्दी"]),
+        ("தமிழ் ภาษาไทย", ["தமிழ்", "ภาษาไทย"]),
+        ("שָׁלוֹם", ["שלום"]),
+    ],
+)
+def test_words_are_whole_in_every_script(text: str, words: list[str]) -> None:
+    assert words_of(text) == sorted(unicodedata.normalize("NFKD", word) for word in words)
 
 
 def test_articles_do_not_count_unless_they_are_all_there_is() -> None:
