@@ -25,9 +25,11 @@ TUTORS = Owned(
         "user_id": "user_id",
         "status": "status",
         "is_active": "(SELECT a.is_active AND a.role = 'tutor' FROM accounts a WHERE a.user_id = tutors.user_id)",
+        "name": "(SELECT a.first_name || ' ' || a.last_name FROM accounts a WHERE a.user_id = tutors.user_id)",
         "title": "title",
         "hourly_rate": "trim_scale(hourly_rate)",
         "currency": "currency",
+        "timezone": "coalesce(timezone, (SELECT a.timezone FROM accounts a WHERE a.user_id = tutors.user_id))",
     },
 )
 SUBJECTS = Owned("subject", "subjects", _resend_subjects, fields={"name": "name", "category": "category"})
@@ -43,6 +45,7 @@ USERS = Replica(
         "last_name": "last_name",
         "timezone": "timezone",
         "currency": "currency",
+        "is_active": "is_active",
         "purged": "purged",
     },
 )
