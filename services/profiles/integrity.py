@@ -1,5 +1,7 @@
 """What profiles owns and what it keeps of others, for the two sides to be compared."""
 
+from typing import Final
+
 from services.profiles.actions import subjects, tutors
 from services.profiles.queries.subjects import BY_IDS, Subject
 from shared import integrity
@@ -17,19 +19,24 @@ async def _resend_subjects(tx: Tx, ids: list[int]) -> None:
     await publish(tx, *(subjects.changed(s) for s in await tx.all(Subject, BY_IDS, ids=ids)))
 
 
+# Joined as a whole: a million tutors would be as many look-ups, of each thing that the account says.
+_TUTORS: Final = """(
+  SELECT t.*, a.first_name || ' ' || a.last_name AS name, a.is_active AND a.role = 'tutor' AS is_active,
+    coalesce(t.timezone, a.timezone) AS zone
+  FROM tutors t JOIN accounts a USING (user_id)) AS tutors"""
 TUTORS = Owned(
     "tutor",
-    "tutors",
+    _TUTORS,
     _resend_tutors,
     fields={
         "user_id": "user_id",
         "status": "status",
-        "is_active": "(SELECT a.is_active AND a.role = 'tutor' FROM accounts a WHERE a.user_id = tutors.user_id)",
-        "name": "(SELECT a.first_name || ' ' || a.last_name FROM accounts a WHERE a.user_id = tutors.user_id)",
+        "is_active": "is_active",
+        "name": "name",
         "title": "title",
         "hourly_rate": "trim_scale(hourly_rate)",
         "currency": "currency",
-        "timezone": "coalesce(timezone, (SELECT a.timezone FROM accounts a WHERE a.user_id = tutors.user_id))",
+        "timezone": "zone",
     },
 )
 SUBJECTS = Owned("subject", "subjects", _resend_subjects, fields={"name": "name", "category": "category"})

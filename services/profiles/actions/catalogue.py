@@ -18,7 +18,7 @@ async def enter(tx: Tx, profile: Profile) -> None:
         "subject_ids": [search.ANY_SUBJECT, *(s["id"] for s in profile.subjects)],
         "hourly_rate": profile.hourly_rate,
         "experience_years": profile.experience_years,
-        "languages": profile.languages,
+        "languages": [*profile.languages, profile.currency],  # told apart by capitals; found and counted alike
     }
     await tx.run(search.ENTER, **sought, average_rating=profile.average_rating, total_reviews=profile.total_reviews)
     words = words_of(profile.name, profile.title, profile.headline, profile.bio, *(s["name"] for s in profile.subjects))

@@ -1,16 +1,15 @@
 """Finding tutors."""
 
-from collections import defaultdict
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Literal, LiteralString
 
 from psycopg.rows import class_row, scalar_row
 
 from services.profiles.queries import search
 from services.profiles.queries.search import ANY_SUBJECT, Variant
 from services.profiles.queries.tutors import Profile
-from services.profiles.rules.words import is_literal, prefix_of, query_of, terms_of
+from services.profiles.rules.words import is_beginning, is_literal, may_be_mistyped, query_of, terms_of
 from shared.db import Tx
 from shared.paging import Page
 
@@ -29,48 +28,72 @@ class Criteria:
     languages: tuple[str, ...] = ()
     search: str | None = None
     sort: Sort = "rating"
+    currency: str | None = None
+    """Who charges in it. Rates are compared as numbers: without it, those of every tutor's own currency."""
+
+    @property
+    def narrows(self) -> bool:
+        """Whether anything but words must be met."""
+        ranges = (self.subject_id, self.min_rate, self.max_rate, self.experience_years)
+        return bool(self.marks) or any(limit is not None for limit in ranges)
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """What the catalogue keeps side by side: languages, and the currency."""
+        return (*self.languages, self.currency) if self.currency else self.languages
+
+
+@dataclass(frozen=True, slots=True)
+class Statements:
+    """What finds one page of the tutors that meet some criteria, what counts all of them, and the values of both."""
+
+    page: LiteralString
+    total: LiteralString
+    values: dict[str, Any]
 
 
 async def find(tx: Tx, criteria: Criteria, page: Page, viewer: int | None = None) -> tuple[list[Profile], int]:
     """One page of the tutors that meet the criteria, and how many there are in all."""
+    chosen = await choose(tx, criteria)
+    if chosen is None:
+        return [], 0
+    asked = chosen.values | {"viewer": viewer, "limit": page.size, "offset": page.offset}
+    found: list[Profile] = await _planned(tx, class_row(Profile), chosen.page, asked)
+    if 0 < len(found) < page.size or (not found and page.offset == 0):  # the last page counts itself
+        return found, page.offset + len(found)
+    return found, int((await _planned(tx, scalar_row, chosen.total, asked))[0])
+
+
+async def choose(tx: Tx, criteria: Criteria) -> Statements | None:
+    """None where nothing can be found: what is searched for holds no word. Totals are read from the counts where they can
+    tell, else what matches is counted."""
     filters: dict[str, Any] = {
         "subject_id": criteria.subject_id or ANY_SUBJECT,
         "min_rate": criteria.min_rate,
         "max_rate": criteria.max_rate,
         "experience_years": criteria.experience_years,
         "languages": list(criteria.languages) or None,
+        "currency": criteria.currency,
     }
-    spelled: dict[str, list[str]] = {}
-    pages = search.PAGES
     if criteria.search is not None:
-        terms = terms_of(criteria.search)
-        if not terms:
-            return [], 0
-        spelled = {term: [] for term in terms} | await variants(tx, terms)
-        filters["words"] = query_of(terms, spelled)
-        pages = search.PAGES_BY_WORDS
-    asked = filters | {"viewer": viewer, "limit": page.size, "offset": page.offset}
-    found: list[Profile] = await _planned(tx, class_row(Profile), pages[criteria.sort], asked)
-    if 0 < len(found) < page.size or (not found and page.offset == 0):  # the last page counts itself
-        return found, page.offset + len(found)
-    return found, await _total(tx, filters, spelled)
+        return await _by_words(tx, criteria, filters)
+    total = search.TOTAL
+    if len(criteria.marks) <= 1:
+        filters |= cells(filters, *criteria.marks or [""])
+        total = search.TOTAL_BY_COUNTS
+    return Statements(search.PAGES[criteria.sort], total, filters)
 
 
-async def _total(tx: Tx, filters: dict[str, Any], spelled: dict[str, list[str]]) -> int:
-    """From the counts where they can tell, else by counting what matches."""
-    languages = filters["languages"] or [""]
-    if spelled and any(value for name, value in filters.items() if name != "words"):
-        statement = search.TOTAL_BY_WORDS
-    elif len(spelled) > 1:
-        statement = search.TOTAL_BY_WORDS_ALONE
-    elif spelled:
-        [(term, others)] = spelled.items()
-        statement, filters = search.TOTAL_BY_TERM, {"spellings": [term, *others], "prefix": prefix_of(term)}
-    elif len(languages) == 1:
-        statement, filters = search.TOTAL_BY_COUNTS, cells(filters, languages[0])
-    else:
-        statement = search.TOTAL
-    return int((await _planned(tx, scalar_row, statement, filters))[0])
+async def _by_words(tx: Tx, criteria: Criteria, filters: dict[str, Any]) -> Statements | None:
+    terms = terms_of(criteria.search or "")
+    if not terms:
+        return None
+    spellings = await spellings_of(tx, terms)
+    total = search.TOTAL_BY_TERM if len(terms) == 1 else search.TOTAL_BY_WORDS_ALONE
+    if criteria.narrows:
+        total = search.TOTAL_BY_WORDS
+    values = filters | {"words": query_of(spellings), "spellings": spellings[terms[0]]}
+    return Statements(search.PAGES_BY_WORDS[criteria.sort], total, values)
 
 
 def cells(filters: dict[str, Any], language: str) -> dict[str, Any]:
@@ -87,15 +110,19 @@ def cells(filters: dict[str, Any], language: str) -> dict[str, Any]:
     }
 
 
-async def variants(tx: Tx, terms: list[str]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = defaultdict(list)
-    literal = [term for term in terms if is_literal(term)]
-    others = [term for term in terms if not is_literal(term)]
-    rows = await tx.all(Variant, search.VARIANTS, terms=others) if others else []
-    rows += await tx.all(Variant, search.CONTAINING, terms=literal) if literal else []
-    for row in rows:
-        found[row.term].append(row.word)
-    return found
+async def spellings_of(tx: Tx, terms: list[str]) -> dict[str, list[str]]:
+    """Term → the words that may be meant by it, itself first."""
+    near = await _look_up(tx, search.VARIANTS, [term for term in terms if may_be_mistyped(term)])
+    near += await _look_up(tx, search.CONTAINING, [term for term in terms if is_literal(term)])
+    near += await _look_up(tx, search.BEGUN, [term for term in terms if is_beginning(term)])
+    found = {term: {term: None} for term in terms}  # of each word one, in order
+    for variant in near:
+        found[variant.term][variant.word] = None
+    return {term: list(words) for term, words in found.items()}
+
+
+async def _look_up(tx: Tx, statement: LiteralString, terms: list[str]) -> list[Variant]:
+    return await tx.all(Variant, statement, terms=terms) if terms else []
 
 
 async def _planned(tx: Tx, row_factory: Any, statement: str, values: dict[str, Any]) -> list[Any]:

@@ -64,15 +64,22 @@ SELECT term, word FROM (
 ) AS asked, LATERAL (
   SELECT word FROM vocabulary
   WHERE word %% term AND similarity(word, term) >= CASE WHEN is_known THEN 0.65 ELSE 0.4 END AND word <> term
-     OR length(term) > 2 AND NOT is_known AND word LIKE '%%' || term || '%%'
+     OR NOT is_known AND word LIKE '%%' || term || '%%'
   ORDER BY similarity(word, term) DESC, word LIMIT 30
 ) AS near
 """
-# Trigrams do not see symbols: the whole vocabulary is read, which is short.
+# Trigrams do not see symbols: all words that hold any are read, which are few.
 CONTAINING = """
 SELECT term, word FROM unnest(%(terms)s::text[]) AS term, LATERAL (
-  SELECT word FROM vocabulary WHERE strpos(word, term) > 0 ORDER BY length(word), word LIMIT 30
+  SELECT word FROM vocabulary WHERE word ~ '[%%+#_]' AND strpos(word, term) > 0 AND word <> term
+  ORDER BY length(word), word LIMIT 30
 ) AS near
+"""
+# Two letters begin thousands of words: the commonest are meant. As a range, which the key's index finds for each term.
+BEGUN = """
+SELECT term, word FROM unnest(%(terms)s::text[]) AS term, LATERAL (
+  SELECT word FROM vocabulary WHERE word > term AND word < term || chr(1114111) ORDER BY tutors DESC, word LIMIT 50
+) AS begun
 """
 
 _FILTERS = """
@@ -80,6 +87,7 @@ _FILTERS = """
   AND (%(max_rate)s::numeric IS NULL OR c.hourly_rate <= %(max_rate)s::numeric)
   AND (%(experience_years)s::int IS NULL OR c.experience_years >= %(experience_years)s::int)
   AND (%(languages)s::text[] IS NULL OR c.languages && %(languages)s::text[])
+  AND (%(currency)s::text IS NULL OR c.languages @> ARRAY[%(currency)s::text])
 """
 _MATCHES = f"c.subject_id = %(subject_id)s::bigint AND {_FILTERS}"
 _PLAIN = "catalogue c"
@@ -117,9 +125,6 @@ TOTAL_BY_TERM = """
 WITH meant AS MATERIALIZED (
   SELECT word, tutors + coalesce((SELECT sum(c.tutors) FROM word_changes c WHERE c.word = v.word), 0) AS tutors
   FROM vocabulary v WHERE word = ANY(%(spellings)s::text[])
-  UNION
-  SELECT word, tutors + coalesce((SELECT sum(c.tutors) FROM word_changes c WHERE c.word = v.word), 0) AS tutors
-  FROM vocabulary v WHERE %(prefix)s::text IS NOT NULL AND word ^@ %(prefix)s::text
 ), commonest AS (
   SELECT word, tutors FROM meant WHERE tutors > 0 ORDER BY tutors DESC, word LIMIT 1
 ), others AS (
@@ -141,7 +146,8 @@ SELECT coalesce(sum(tutors), 0)::bigint FROM (
 ) AS cells
 """
 # One folds at a time. A reader sees a change either here or in the counts, never in both: it is one transaction.
-ALONE = "SELECT pg_try_advisory_xact_lock(hashtext('fold catalogue changes'))"
+ALONE_NOW = "SELECT pg_try_advisory_xact_lock(hashtext('fold catalogue changes'))"
+ALONE = "SELECT pg_advisory_xact_lock(hashtext('fold catalogue changes'))"
 FOLD = """
 WITH taken AS (
   DELETE FROM catalogue_changes WHERE id IN (SELECT id FROM catalogue_changes ORDER BY id LIMIT 20000)

@@ -11,6 +11,7 @@ from services.profiles.actions import search, tutors
 from services.profiles.actions.search import Criteria, Sort
 from services.profiles.queries.students import STATISTICS, Statistics
 from services.profiles.routes.dependencies import Photos, Viewer
+from services.profiles.views.fields import Currency
 from services.profiles.views.tutors import TutorCard, TutorDetail, TutorPage
 from shared.auth import Actor
 from shared.db import Reading
@@ -49,10 +50,13 @@ async def search_tutors(
         SearchTerm | None, BeforeValidator(_none_if_blank), Query(alias="search", description="Words, each perhaps mistyped")
     ] = None,
     sort: Sort = "rating",
+    currency: Annotated[
+        Currency | None, Query(description="Who charges in it; without it, rates of all currencies are compared")
+    ] = None,
 ) -> TutorPage:
     """Approved tutors who meet all of the criteria."""
     codes = tuple(languages.split(",")) if languages else ()
-    criteria = Criteria(subject_id, min_rate, max_rate, experience_years, codes, search_for, sort)
+    criteria = Criteria(subject_id, min_rate, max_rate, experience_years, codes, search_for, sort, currency)
     found, total = await search.find(tx, criteria, page, viewer)
     return TutorPage(
         items=[TutorCard.of(profile, photos, for_student=viewer is not None) for profile in found],

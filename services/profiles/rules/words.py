@@ -35,6 +35,11 @@ def is_literal(term: str) -> bool:
     return any(symbol in term for symbol in _SYMBOLS)
 
 
+def may_be_mistyped(term: str) -> bool:
+    """Two letters hold no trigram: words like them would be looked for among all that there are."""
+    return len(term) > 2 and not is_literal(term)
+
+
 def is_beginning(term: str) -> bool:
     """Whether words that begin with the term are meant, too; a single letter is meant as it is."""
     return len(term) > 1

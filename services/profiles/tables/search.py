@@ -12,7 +12,7 @@ from services.profiles.tables.columns import Table, big, default, identity, key,
 
 class Catalogue(Table, table=True):
     """What search looks through: every tutor to be found, once for each subject and once for any (`subject_id` 0), so that
-    each order of every subject is an index. Triggers keep `catalogue_changes` in step."""
+    each order of every subject is an index. `languages` holds the currency, too. Triggers keep `catalogue_changes` in step."""
 
     __tablename__ = "catalogue"
     __table_args__ = (
@@ -46,8 +46,8 @@ class Catalogue(Table, table=True):
 
 
 class CatalogueCounts(Table, table=True):
-    """How many rows of the catalogue share subject (0: any), language ('': any), experience (-1: any) and rate (0: any), so that
-    a total is one row or the sum of few."""
+    """How many rows of the catalogue share subject (0: any), language or currency ('': any), experience (-1: any) and rate
+    (0: any), so that a total is one row or the sum of few."""
 
     __tablename__ = "catalogue_counts"
 
@@ -90,7 +90,10 @@ class Vocabulary(Table, table=True):
     many tutors there are."""
 
     __tablename__ = "vocabulary"
-    __table_args__ = (sa.Index("vocabulary_similar", "word", postgresql_using="gin", postgresql_ops={"word": "gin_trgm_ops"}),)
+    __table_args__ = (
+        sa.Index("vocabulary_similar", "word", postgresql_using="gin", postgresql_ops={"word": "gin_trgm_ops"}),
+        sa.Index("vocabulary_symbols", "word", postgresql_where=sa.text("word ~ '[%+#_]'")),  # few; trigrams do not see them
+    )
 
     word: str = Field(sa_column=sa.Column(sa.String(collation="C"), primary_key=True))  # C: its index finds beginnings of words
     tutors: int = default("0")

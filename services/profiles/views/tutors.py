@@ -71,7 +71,7 @@ class TutorPage(BaseModel):
 
 
 class ResponseStatistics(BaseModel):
-    """How the tutor answered booking requests of the last 90 days. Null where there were none."""
+    """How the tutor answered booking requests of the last 90 days, of those answered or expired. Null where there were none."""
 
     response_rate: float | None
     response_time_minutes: int | None

@@ -34,6 +34,7 @@ class Found:
     words: frozenset[str]
     rating: Decimal
     reviews: int
+    currency: str
 
     def meets(self, criteria: Criteria) -> bool:
         return (
@@ -42,6 +43,7 @@ class Found:
             and (criteria.max_rate is None or self.rate <= criteria.max_rate)
             and (criteria.experience_years is None or self.experience >= criteria.experience_years)
             and (not criteria.languages or bool(self.languages & set(criteria.languages)))
+            and criteria.currency in (None, self.currency)
             and (criteria.search is None or set(criteria.search.split()) <= self.words)
         )
 
@@ -74,11 +76,19 @@ async def _tutor(tx: Tx, rng: random.Random, subjects: list[int]) -> Found:
     taught = rng.sample(subjects, rng.randint(1, 3))
     rate, years = Decimal(rng.choice([20, 30, 30, 45])) + Decimal(rng.choice(["0", "0.50"])), rng.randint(0, 6)
     languages, words = rng.sample(LANGUAGES, rng.randint(0, 3)), rng.sample(WORDS, rng.randint(1, 4))
+    currency = rng.choice(["USD", "EUR", "EUR"])
     rating, reviews = Decimal(rng.randint(2, 5)), rng.randint(1, 3)
     await tx.run(SET_STATUS, tutor_id=tutor_id, status="approved", now=datetime.now(UTC), by=None, reason=None)
     await tutors.choose_subjects(tx, tutor_id, taught)
     await tutors.edit(
-        tx, tutor_id, hourly_rate=rate, experience_years=years, languages=languages, bio=" ".join(words[1:]), headline=words[0]
+        tx,
+        tutor_id,
+        hourly_rate=rate,
+        currency=currency,
+        experience_years=years,
+        languages=languages,
+        bio=" ".join(words[1:]),
+        headline=words[0],
     )
     await catalogue.rate(tx, RatingChanged(tutor_id=tutor_id, version=1, average_rating=rating, total_reviews=reviews))
-    return Found(tutor_id, frozenset(taught), rate, years, frozenset(languages), frozenset(words), rating, reviews)
+    return Found(tutor_id, frozenset(taught), rate, years, frozenset(languages), frozenset(words), rating, reviews, currency)

@@ -37,6 +37,7 @@ def criteria(rng: random.Random, subjects: list[int]) -> Criteria:
         languages=tuple(maybe(rng.sample(LANGUAGES, rng.randint(1, 2))) or ()),
         search=maybe(" ".join(rng.sample(WORDS, rng.randint(1, 2)))),
         sort=rng.choice(list(ORDERS)),  # type: ignore[arg-type]
+        currency=maybe(rng.choice(["USD", "EUR", "GBP"])),
     )
 
 
@@ -91,6 +92,16 @@ async def test_totals_stay_exact_while_profiles_change(service: Harness, runtime
     assert (await total(), await total(subject_id=maths)) == (0, 0)
 
 
+async def test_rates_can_be_compared_in_one_currency(service: Harness) -> None:
+    dollars, yen = await approved(service, rate=30), await approved(service, rate=900)
+    await yen.call("PATCH", "/api/tutors/me/pricing", json={"currency": "JPY"})
+
+    assert await found(service.client(), min_rate=20, currency="JPY") == [yen.tutor_id]
+    assert await found(service.client(), max_rate=50, currency="USD", languages="en") == [dollars.tutor_id]
+    assert await found(service.client(), min_rate=20, sort="rate") == [dollars.tutor_id, yen.tutor_id]
+    assert (await service.client().get("/api/tutors")).json()["items"][0]["languages"] == ["English"]
+
+
 async def test_counts_are_folded_to_nothing_left(service: Harness, runtime: Runtime) -> None:
     await populate(service, 5)
 
@@ -112,6 +123,7 @@ async def test_counts_are_folded_to_nothing_left(service: Harness, runtime: Runt
         "garcia",
         "García",
         "mathematcis",
+        "ca",
         "experienced calculus",
         "the calculus of garcia",
     ],
@@ -141,6 +153,28 @@ async def test_the_total_of_a_word_counts_everybody_once_however_it_is_spelled(s
     assert [await total(text) for text in ("calcul", "calculus", "cooking")] == [3, 2, 1]
 
 
+async def test_a_limit_of_nothing_is_a_limit_also_beyond_the_last_page(service: Harness) -> None:
+    await approved(service, headline="calculus")
+
+    page = (await service.client().get("/api/tutors", params={"search": "calculus", "max_rate": 0, "page": 2})).json()
+
+    assert (page["items"], page["total"]) == ([], 0)
+
+
+async def test_the_beginning_of_a_word_means_the_commonest_that_begin_so(service: Harness, runtime: Runtime) -> None:
+    await approved(service, bio=" ".join(f"zy{first}{second}" for first in "bcdfghkl" for second in "aeiouyqx"))
+    for _ in range(2):
+        await approved(service, headline="zygote")
+    await fold_counts(runtime)
+
+    async with service.database.reading() as tx:
+        chosen = await search.choose(tx, Criteria(search="zy"))
+
+    assert chosen is not None
+    assert (chosen.values["spellings"][:2], len(chosen.values["spellings"])) == (["zy", "zygote"], 51)
+    assert len(await found(service.client(), search="zy")) == 3
+
+
 @pytest.mark.parametrize(
     ("text", "headline"),
     [("100%", "Success: 100% sure"), ("%", "Success: 100% sure"), ("_", "snake_case"), ("c++", "C++ and more"), ("c#", "C# too")],
@@ -155,7 +189,7 @@ async def test_symbols_are_plain_characters(service: Harness, text: str, headlin
 async def test_words_that_nobody_wrote_find_nobody(service: Harness) -> None:
     await approved(service)
 
-    for text in ("xylophonist", "!!!", "'; DROP TABLE tutors", "a:*", "\\", "\U0001f600"):
+    for text in ("xylophonist", "!!!", "\u0301", "\u0902", "'; DROP TABLE tutors", "a:*", "\\", "\U0001f600"):
         assert await found(service.client(), search=text) == [], text
 
 
@@ -221,6 +255,7 @@ async def test_languages_may_be_codes_or_names(service: Harness) -> None:
         {"experience_years": -1},
         {"languages": "xx"},
         {"sort": "name"},
+        {"currency": "XYZ"},
         {"subject_id": 0},
         {"subject_id": 2**63},
         {"search": "x" * 101},

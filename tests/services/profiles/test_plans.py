@@ -1,0 +1,98 @@
+"""Search, lists and statistics have indexes that serve them: nothing that grows is read through."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import LiteralString
+
+import psycopg
+import pytest
+
+from services.profiles.queries import search, students, tutors
+from tests.harness import Harness
+from tests.servers import Databases
+
+FILL: tuple[LiteralString, ...] = (
+    """
+    INSERT INTO accounts SELECT n, 1, 'tutor', 'First', 'Last', '', 'UTC', 'USD', true, false FROM generate_series(1, 5000) AS n
+    """,
+    """
+    INSERT INTO tutors (id, user_id, status, hourly_rate, currency, submitted_at, decided_at) OVERRIDING SYSTEM VALUE
+    SELECT n, n, CASE WHEN n % 10 = 0 THEN 'pending_approval' ELSE 'approved' END, 10 + n % 90, 'USD', now(), now()
+    FROM generate_series(1, 5000) AS n
+    """,
+    """
+    INSERT INTO catalogue SELECT subject, n, n % 5, n % 200, 10 + n % 90, n % 30, ARRAY['en', 'l' || n % 100]
+    FROM generate_series(1, 5000) AS n, unnest(ARRAY[0, 1 + n % 20]) AS subject
+    """,
+    """
+    INSERT INTO documents
+    SELECT n, 10 + n % 90, n % 30, ARRAY[0, 1 + n % 20], ARRAY['en'], array_to_tsvector(ARRAY['t' || n % 700])
+    FROM generate_series(1, 5000) AS n
+    """,
+    """
+    INSERT INTO vocabulary SELECT 't' || n || CASE WHEN n % 50 = 0 THEN '+' ELSE '' END, 7 FROM generate_series(1, 5000) AS n
+    """,
+    """
+    INSERT INTO lessons SELECT n, 1, n % 50, n % 90, 'COMPLETED', now() - n * interval '1 hour', now()
+    FROM generate_series(1, 5000) AS n
+    """,
+    """
+    SELECT gin_clean_pending_list(name::regclass)
+    FROM unnest(ARRAY['catalogue_by_language', 'documents_by_word', 'vocabulary_similar']) AS name
+    """,
+    "ANALYZE accounts, tutors, catalogue, documents, vocabulary, lessons",
+    "SET LOCAL enable_seqscan = off",
+)
+GROWING = "catalogue|documents|vocabulary|lessons|tutors|accounts"
+PAGE = {"limit": 20, "offset": 0, "viewer": None}
+ANYBODY = {
+    "subject_id": 0,
+    "min_rate": None,
+    "max_rate": None,
+    "experience_years": None,
+    "languages": None,
+    "currency": None,
+} | PAGE
+CHEAP = ANYBODY | {"min_rate": 20, "max_rate": 21}
+SPOKEN = ANYBODY | {"languages": ["l7"]}
+CHARGED = ANYBODY | {"currency": "l7"}
+WORDS = ANYBODY | {"words": "'t7' | 't77'", "spellings": ["t7", "t77"]}
+
+PLANS: list[tuple[LiteralString, Mapping[str, object], set[str]]] = [
+    (search.PAGES["rating"], ANYBODY, {"catalogue_by_rating"}),
+    (search.PAGES["rate"], CHEAP, {"catalogue_by_rate"}),
+    (search.PAGES["-rate"], CHEAP, {"catalogue_by_rate"}),
+    (search.PAGES["experience"], ANYBODY, {"catalogue_by_experience"}),
+    (search.TOTAL, SPOKEN, {"catalogue_by_language"}),
+    (search.TOTAL, CHARGED, {"catalogue_by_language"}),
+    (search.PAGES_BY_WORDS["rating"], WORDS, {"documents_by_word"}),
+    (search.TOTAL_BY_WORDS, WORDS, {"documents_by_word"}),
+    (search.TOTAL_BY_WORDS_ALONE, WORDS, {"documents_by_word"}),
+    (search.TOTAL_BY_TERM, WORDS, {"documents_by_word", "vocabulary_pkey"}),
+    (search.VARIANTS, {"terms": ["t1234"]}, {"vocabulary_similar"}),
+    (search.CONTAINING, {"terms": ["0+"]}, {"vocabulary_symbols"}),
+    (search.BEGUN, {"terms": ["t1"]}, {"vocabulary_pkey"}),
+    (tutors.PENDING, PAGE, {"tutors_pending"}),
+    (tutors.APPROVED, PAGE, {"tutors_approved"}),
+    (students.STATISTICS, {"tutor_id": 7}, {"lessons_asked", "lessons_given"}),
+]
+
+
+@pytest.fixture
+def some(service: Harness, databases: Databases) -> Iterator[psycopg.Connection]:
+    """A database with some thousand tutors, known to the planner; taken back afterwards."""
+    with psycopg.connect(databases.owners["profiles"]) as connection:
+        for statement in FILL:
+            connection.execute(statement)
+        yield connection
+        connection.rollback()
+
+
+@pytest.mark.parametrize(("statement", "parameters", "indexes"), PLANS)
+def test_a_statement_is_served_by_its_index(
+    some: psycopg.Connection, statement: LiteralString, parameters: Mapping[str, object], indexes: set[str]
+) -> None:
+    plan = "\n".join(line for (line,) in some.execute(f"EXPLAIN {statement}", parameters).fetchall())
+
+    assert indexes <= set(re.findall(r"Scan (?:Backward )?(?:using|on) (\w+)", plan)), plan
+    assert not re.search(rf"Seq Scan on ({GROWING})", plan), plan
