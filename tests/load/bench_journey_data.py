@@ -46,7 +46,7 @@ def _fill(connection: psycopg.Connection, service: str, size: int) -> None:
     elif service == "profiles":
         for statement in bench_profiles_population.FILL:
             connection.execute(statement, bench_profiles_population.parameters(size))
-        connection.execute("TRUNCATE catalogue_changes")  # what filling it noted is in the counts already
+        connection.execute("TRUNCATE catalogue_changes, word_changes")  # what filling noted is in the counts already
     elif service == "bookings":
         for status, statement in bench_bookings.FILL.items():
             connection.execute(statement, {"size": size, "busy": bench_bookings.BUSY, "status": status})

@@ -1,5 +1,7 @@
-"""The tutors that `bench_profiles_search` looks among: names, topics, rates and languages as uneven as people's are."""
+"""The tutors that `bench_profiles_search` looks among: names, topics, rates and languages as uneven as people's are, and more
+different words the more tutors there are (as the square root, about what texts do)."""
 
+import math
 import random
 from typing import Any, LiteralString
 
@@ -23,6 +25,7 @@ FIRST_NAMES = _words(300, 2)
 LAST_NAMES = _words(4000, 3)
 SUBJECTS = _words(40, 4)
 TOPICS = _words(3000, 3)  # the first are the most common
+ENDINGS = ["", *_words(60, 1)]  # what makes more words of names and topics, where many tutors need them
 LANGUAGES = [
     "{en}",
     "{en}",
@@ -44,20 +47,22 @@ FILL: list[LiteralString] = [
     "INSERT INTO subjects (name, category) SELECT name, 'STEM' FROM unnest(%(subjects)s::text[]) AS name",
     """
     INSERT INTO accounts SELECT n, 1, 'tutor', initcap((%(first)s::text[])[1 + floor(random() * %(firsts)s)]),
-      initcap((%(last)s::text[])[1 + floor(random() * %(lasts)s)]), 'http://localhost:8000/api/avatars/default.png', 'UTC', 'USD',
-      true, false
-    FROM generate_series(1, %(size)s) AS n
+      initcap((%(last)s::text[])[1 + name %% 4000] || (%(endings)s::text[])[1 + name / 4000]),
+      'http://localhost:8000/api/avatars/default.png', 'UTC', 'USD', true, false
+    FROM (SELECT n, floor(random() * %(names)s)::int AS name FROM generate_series(1, %(size)s) AS n) AS named
     """,
     """
     INSERT INTO tutors
       (user_id, status, title, headline, bio, experience_years, languages, hourly_rate, currency, submitted_at, decided_at)
-    SELECT n, 'approved', 'Experienced tutor', 'I teach with patience', text.bio, floor(power(random(), 2) * 40),
+    SELECT n, 'approved', CASE WHEN n %% 100 = 0 THEN 'C++ tutor' ELSE 'Experienced tutor' END, 'I teach with patience', text.bio,
+      floor(power(random(), 2) * 40),
       CASE WHEN random() < 0.001 THEN (%(rare)s::text[])[1 + floor(random() * 3)]::text[]
         ELSE (%(languages)s::text[])[1 + floor(random() * %(sets)s)]::text[] END,
-      10 + floor(power(random(), 2) * 110), 'USD', now(), now()
+      round((10 + power(random(), 2) * 110)::numeric, CASE WHEN random() < 0.7 THEN 0 ELSE 2 END),
+      CASE WHEN random() < 0.001 THEN 'INR' ELSE (ARRAY['USD', 'USD', 'EUR', 'GBP'])[1 + floor(random() * 4)] END, now(), now()
     FROM generate_series(1, %(size)s) AS n, LATERAL (
-      SELECT string_agg((%(topics)s::text[])[1 + floor(power(random(), 2) * %(topic_count)s)], ' ') AS bio
-      FROM generate_series(1, 20 + 0 * n)) AS text
+      SELECT string_agg((%(topics)s::text[])[1 + topic %% 3000] || (%(endings)s::text[])[1 + topic / 3000], ' ') AS bio
+      FROM (SELECT floor(power(random(), 2) * %(topic_count)s)::int AS topic FROM generate_series(1, 20 + 0 * n)) AS told) AS text
     """,
     """
     INSERT INTO tutor_subjects SELECT id, 1 + floor(random() * 40) FROM tutors, generate_series(1, 1 + id %% 3)
@@ -69,7 +74,8 @@ FILL: list[LiteralString] = [
     """,
     """
     INSERT INTO catalogue (subject_id, tutor_id, average_rating, total_reviews, hourly_rate, experience_years, languages)
-    SELECT subject_id, t.id, coalesce(average_rating, 0), coalesce(total_reviews, 0), hourly_rate, experience_years, languages
+    SELECT subject_id, t.id, coalesce(average_rating, 0), coalesce(total_reviews, 0), hourly_rate, experience_years,
+      array_append(languages, t.currency::text)
     FROM (SELECT 0 AS subject_id, id AS tutor_id FROM tutors UNION ALL SELECT subject_id, tutor_id FROM tutor_subjects) AS placed
     JOIN tutors t ON t.id = placed.tutor_id LEFT JOIN ratings r ON r.tutor_id = t.id
     """,
@@ -81,7 +87,7 @@ FILL: list[LiteralString] = [
     """,
     """
     INSERT INTO documents (tutor_id, hourly_rate, experience_years, subject_ids, languages, words)
-    SELECT t.id, hourly_rate, experience_years, array_prepend(0::bigint, ids), languages,
+    SELECT t.id, hourly_rate, experience_years, array_prepend(0::bigint, ids), array_append(languages, t.currency::text),
       array_to_tsvector(string_to_array(lower(concat_ws(' ', first_name, last_name, title, headline, bio, names)), ' '))
     FROM tutors t JOIN accounts USING (user_id) JOIN (
       SELECT tutor_id, array_agg(subject_id) AS ids, string_agg(name::text, ' ') AS names
@@ -98,9 +104,10 @@ def parameters(size: int) -> dict[str, Any]:
         "first": FIRST_NAMES,
         "firsts": len(FIRST_NAMES),
         "last": LAST_NAMES,
-        "lasts": len(LAST_NAMES),
+        "names": 40 * math.isqrt(size),
         "topics": TOPICS,
-        "topic_count": len(TOPICS),
+        "topic_count": 60 * math.isqrt(size),
+        "endings": ENDINGS,
         "languages": LANGUAGES,
         "sets": len(LANGUAGES),
         "rare": RARE,
