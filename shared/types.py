@@ -79,7 +79,10 @@ def _zone(value: str) -> str:
 
 
 def _utc(value: datetime) -> datetime:
-    return value.astimezone(UTC)
+    try:
+        return value.astimezone(UTC)
+    except OverflowError as error:  # of the first and the last day that there are
+        raise ValueError("is out of range") from error
 
 
 Name = Annotated[str, BeforeValidator(_clean(100)), _length(100), AfterValidator(_one_line)]

@@ -1,6 +1,6 @@
 """Asking for a lesson."""
 
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import pytest
@@ -98,6 +98,8 @@ async def test_a_student_is_in_one_lesson_at_a_time(service: Harness) -> None:
     [
         {"start_at": "2027-01-25"},
         {"start_at": "2027-01-25T14:00:00"},
+        {"start_at": "9999-12-31T23:55:00-05:00"},
+        {"start_at": "0001-01-01T00:00:00+05:00"},
         {"duration_minutes": 50},
         {"duration_minutes": 0},
         {"duration_minutes": 495},
@@ -125,6 +127,8 @@ async def test_an_invalid_body_is_400(service: Harness, change: dict[str, Any]) 
         in_days(190),
         in_days(3) + timedelta(minutes=3),
         in_days(3) + timedelta(seconds=1),
+        datetime(9999, 12, 31, 23, 55, tzinfo=UTC),
+        datetime(1, 1, 1, tzinfo=UTC),
     ],
 )
 async def test_a_lesson_starts_soon_enough_not_too_soon_and_on_five_minutes(service: Harness, start_at: datetime) -> None:
