@@ -1,14 +1,14 @@
 """What of this service's data is compared with the neighbours' (see `shared.integrity`), and said again where it differs."""
 
-from services.bookings.actions.events import booking_state, purchase_state
+from services.bookings.actions.events import purchase_state, snapshot
 from services.bookings.actions.reviews import rating_state
 from services.bookings.queries import lessons, packages
-from services.bookings.queries.lessons import Booking
+from services.bookings.queries.lessons import AnsweredBooking
 from services.bookings.queries.packages import Purchase
 from services.bookings.queries.reviews import Rating
 from shared import integrity
 from shared.db import Tx
-from shared.events.bookings import BookingSnapshot, PurchaseChanged, RatingChanged
+from shared.events.bookings import PurchaseChanged, RatingChanged
 from shared.integrity import Owned, Replica
 from shared.outbox import publish
 
@@ -16,8 +16,7 @@ RATINGS_BY_IDS = "SELECT tutor_id, version, total_reviews, sum_of_ratings FROM r
 
 
 async def resend_bookings(tx: Tx, ids: list[int]) -> None:
-    found = await tx.all(Booking, lessons.BY_IDS, ids=ids)
-    await publish(tx, *(BookingSnapshot(**booking_state(booking)) for booking in found))
+    await publish(tx, *map(snapshot, await tx.all(AnsweredBooking, lessons.ANSWERED_BY_IDS, ids=ids)))
 
 
 async def resend_purchases(tx: Tx, ids: list[int]) -> None:
@@ -80,7 +79,7 @@ ACCOUNTS = Replica(
     "user",
     "accounts",
     "auth",
-    fields={"first_name": "first_name", "last_name": "last_name", "timezone": "timezone", "is_active": "is_active"},
+    fields={name: name for name in ("first_name", "last_name", "timezone", "is_active", "purged")},
 )
 TUTORS = Replica(
     "tutor",

@@ -3,13 +3,17 @@
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
+from prometheus_client import Gauge
+
 from services.bookings.actions import money, timed
 from services.bookings.payments import PROVIDERS
+from services.bookings.queries import lessons
 from services.bookings.settings import BookingsSettings
 from shared.db import Tx
 from shared.worker import Job, Runtime
 
 BATCH = 100
+overdue = Gauge("edustream_overdue_seconds", "By how much the oldest thing that time should have moved on is late", ["what"])
 Step = Callable[[Tx, int, datetime], Awaitable[int]]
 
 
@@ -23,7 +27,8 @@ async def drain(runtime: Runtime, step: Step, batch: int = BATCH) -> None:
 
 async def expire_requests(runtime: Runtime) -> None:
     # One at a time: each may give a credit back, and a batch that holds several purchases could deadlock with another one.
-    await drain(runtime, timed.expire_requests, batch=1)
+    failed: list[int] = []
+    await drain(runtime, lambda tx, _, now: timed.expire_request(tx, failed, now), batch=1)
 
 
 async def complete_lessons(runtime: Runtime) -> None:
@@ -41,7 +46,14 @@ async def expire_purchases(runtime: Runtime) -> None:
 async def settle_payments(runtime: Runtime) -> None:
     assert isinstance(runtime.settings, BookingsSettings)  # noqa: S101  declared by the service
     provider = PROVIDERS[runtime.settings.payment_provider]
-    await drain(runtime, lambda tx, batch, now: money.settle(tx, provider, batch, now))
+    await drain(runtime, lambda tx, _, now: money.settle(tx, provider, now), batch=1)
+
+
+async def measure_overdue(runtime: Runtime) -> None:
+    """Export how late the other jobs are."""
+    async with runtime.database.reading() as tx:
+        for row in await tx.rows(lessons.OVERDUE, now=datetime.now(UTC)):
+            overdue.labels(row["what"]).set(row["seconds"])
 
 
 JOBS = (
@@ -50,4 +62,5 @@ JOBS = (
     Job("remind", 15, remind),
     Job("expire_purchases", 60, expire_purchases),
     Job("settle_payments", 2, settle_payments),
+    Job("measure_overdue", 15, measure_overdue),
 )

@@ -1,11 +1,12 @@
 """Verify before rejecting: when a replica would refuse a request, its owner is asked once before the refusal counts."""
 
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Annotated, TypeVar
 
 from fastapi import Depends, Request
 
-from services.bookings.actions import replicas
+from services.bookings.actions import people, replicas
 from services.bookings.actions.replicas import StudentUnknown, TutorDoubted
 from shared.db import Database, Tx
 from shared.events.auth import UserSnapshot
@@ -85,7 +86,7 @@ class Owners:
         if account is None:
             return False
         async with self._database.transaction() as tx:
-            await replicas.put_account(tx, account)
+            await people.know(tx, account, datetime.now(UTC))
         return True
 
 

@@ -3,16 +3,16 @@
 from collections.abc import Callable, Sequence
 from typing import Any, LiteralString, TypeVar
 
-from services.bookings.actions.events import booking_state, purchase_state
+from services.bookings.actions.events import purchase_state, snapshot
 from services.bookings.actions.reviews import rating_state
 from services.bookings.queries import lessons, packages, reviews
-from services.bookings.queries.lessons import Booking
+from services.bookings.queries.lessons import AnsweredBooking
 from services.bookings.queries.packages import Purchase
 from services.bookings.queries.reviews import Rating
 from shared import logs
 from shared.db import Database
 from shared.events.base import Event
-from shared.events.bookings import BookingSnapshot, PurchaseChanged, RatingChanged
+from shared.events.bookings import PurchaseChanged, RatingChanged
 from shared.outbox import publish
 from shared.worker import Runtime
 
@@ -25,7 +25,7 @@ async def resync(runtime: Runtime) -> None:
     """Re-emit every lesson, purchase and rating. Whoever has a version already ignores it."""
     database = runtime.database
     told = {
-        "bookings": await _tell(database, Booking, lessons.AFTER, lambda b: BookingSnapshot(**booking_state(b)), lambda b: b.id),
+        "bookings": await _tell(database, AnsweredBooking, lessons.ANSWERED_AFTER, snapshot, lambda b: b.id),
         "purchases": await _tell(
             database, Purchase, packages.PURCHASES_AFTER, lambda p: PurchaseChanged(**purchase_state(p)), lambda p: p.id
         ),

@@ -129,11 +129,14 @@ class Purchases(_Table, table=True):
     price: Decimal = _money()
     currency: str
     refunded: Decimal = _money("0")
+    credits_refunded: int = Field(sa_column_kwargs={"server_default": "0"})
     duration_minutes: int
     status: str
     version: int = _big("1")
     purchased_at: datetime = _at()
     expires_at: datetime = _at()
+    expired_at: datetime | None = _at()
+    """When it first expired, if a credit came back afterwards and `expires_at` is later for that."""
 
 
 class Bookings(_Table, table=True):
@@ -162,6 +165,8 @@ class Bookings(_Table, table=True):
         sa.CheckConstraint("refunded BETWEEN 0 AND price", "refund_is_within_price"),
         sa.Index("bookings_of_student", "student_id", "start_at", "id", postgresql_include=["status", "end_at"]),
         sa.Index("bookings_of_tutor", "tutor_user_id", "start_at", "id", postgresql_include=["status", "end_at"]),
+        sa.Index("live_of_student", "student_id", "start_at", "id", postgresql_where=LIVE),
+        sa.Index("live_of_tutor", "tutor_user_id", "start_at", "id", postgresql_where=LIVE),
         sa.Index("bookings_to_answer", "respond_by", postgresql_where=sa.text("status = 'PENDING'")),
         sa.Index("bookings_to_complete", "end_at", postgresql_where=sa.text("status = 'CONFIRMED'")),
         sa.Index("bookings_to_remind", "remind_at", postgresql_where=sa.text("remind_at IS NOT NULL")),
@@ -181,12 +186,14 @@ class Bookings(_Table, table=True):
     currency: str
     refunded: Decimal = _money("0")
     purchase_id: int | None = Field(sa_type=sa.BigInteger, foreign_key="purchases.id")
+    credit_returned: bool = Field(sa_column_kwargs={"server_default": sa.false()})
     notes_student: str | None
     room: str = Field(sa_column_kwargs={"server_default": sa.text("replace(gen_random_uuid()::text, '-', '')")})
     respond_by: datetime = _at()
     remind_at: datetime | None = _at()
     times_moved: int = Field(sa_column_kwargs={"server_default": "0"})
     free_cancellation: bool = Field(sa_column_kwargs={"server_default": sa.false()})
+    moved_from: datetime | None = _at()
     moved_by: str
     reason: str | None
     version: int = _big("1")
@@ -219,7 +226,7 @@ class Ledger(_Table, table=True):
         sa.CheckConstraint("(kind = 'charge' AND amount > 0) OR (kind = 'refund' AND amount < 0)", "sign_fits_kind"),
         sa.Index("ledger_of_booking", "booking_id", postgresql_where=sa.text("booking_id IS NOT NULL")),
         sa.Index("ledger_of_purchase", "purchase_id", postgresql_where=sa.text("purchase_id IS NOT NULL")),
-        sa.Index("ledger_to_settle", "id", postgresql_where=sa.text("settled_at IS NULL")),
+        sa.Index("ledger_to_settle", "next_try_at", "id", postgresql_where=sa.text("settled_at IS NULL")),
     )
 
     id: int | None = _id()
@@ -233,6 +240,8 @@ class Ledger(_Table, table=True):
     provider: str | None
     reference: str | None
     settled_at: datetime | None = _at()
+    attempts: int = Field(sa_column_kwargs={"server_default": "0"})
+    next_try_at: datetime = Field(sa_type=sa.DateTime(timezone=True), sa_column_kwargs={"server_default": sa.func.now()})
 
 
 class Reviews(_Table, table=True):

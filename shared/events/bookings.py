@@ -88,6 +88,7 @@ class BookingSnapshot(_Booking):
     type: ClassVar[str] = "bookings.booking.snapshotted.v1"
 
     answered_at: datetime | None = None
+    """When the tutor first confirmed or declined it."""
 
 
 BookingEvent = (

@@ -19,6 +19,7 @@ from shared.outbox import publish
 
 GRACE = timedelta(days=14)
 """How long a credit that comes back to an expired purchase can still be used."""
+CHANGING = ("credits_remaining", "credits_refunded", "refunded", "status", "expires_at", "expired_at")
 
 
 class InsufficientPackageCredits(PaymentRequired):
@@ -51,37 +52,48 @@ async def take(tx: Tx, purchase_id: int) -> Purchase:
     return purchase
 
 
-async def give_back(tx: Tx, purchase_id: int, now: datetime) -> None:
-    """Give one credit back: usable for a while even if the purchase has expired, as money if it was refunded."""
-    purchase = await tx.one(Purchase, queries.PURCHASE_LOCKED, id=purchase_id)
+async def give_back(tx: Tx, booking: Booking, now: datetime) -> None:
+    """Give the credit of a lesson back: usable for a while even if the purchase has expired, as money if it was refunded."""
+    purchase = await tx.one(Purchase, queries.PURCHASE_LOCKED, id=booking.purchase_id)
     if purchase.status == "refunded":
         await pay_back(tx, purchase, 1, now)
         return
-    changed = await tx.one(
-        Purchase,
-        queries.CHANGE_PURCHASE,
-        id=purchase.id,
-        credits=purchase.credits_remaining + 1,
-        refunded=purchase.refunded,
-        status="active",
-        expires_at=purchase.expires_at if purchase.expires_at > now else now + GRACE,
-    )
-    await publish(tx, PurchaseChanged(**purchase_state(changed)))
+    await change(tx, purchase, **_after_return(purchase, booking.created_at, now))
+
+
+def _after_return(purchase: Purchase, booked_at: datetime, now: datetime) -> dict[str, Any]:
+    """What a credit that comes back changes. One taken while the purchase was good gets days of grace if that has expired since,
+    alone: those that were left unused stay lost. One taken in such days has had them, and is as lost as the others."""
+    if purchase.expires_at > now:
+        return {"credits_remaining": purchase.credits_remaining + 1}
+    expired_at = purchase.expired_at or purchase.expires_at
+    if booked_at < expired_at:
+        return {"credits_remaining": 1, "status": "active", "expires_at": now + GRACE, "expired_at": expired_at}
+    return {"credits_remaining": purchase.credits_remaining + 1}
 
 
 async def pay_back(tx: Tx, purchase: Purchase, returned: int, now: datetime) -> Purchase:
-    """Refund `returned` credits in money and close the purchase. All that is ever refunded never exceeds the price."""
-    amount = min(share(purchase.price, returned, purchase.session_count, purchase.currency), purchase.price - purchase.refunded)
-    changed = await tx.one(
-        Purchase,
-        queries.CHANGE_PURCHASE,
-        id=purchase.id,
-        credits=0,
-        refunded=purchase.refunded + amount,
-        status="refunded",
-        expires_at=purchase.expires_at,
+    """Refund `returned` credits in money and close the purchase. What is refunded in parts sums to what it would be at once."""
+    credits_refunded = purchase.credits_refunded + returned
+    refunded = max(share(purchase.price, credits_refunded, purchase.session_count, purchase.currency), purchase.refunded)
+    changed = await change(
+        tx, purchase, credits_remaining=0, credits_refunded=credits_refunded, refunded=refunded, status="refunded"
     )
-    await money.note(tx, changed, -amount, now)
+    await money.note(tx, changed, purchase.refunded - changed.refunded, now)
+    return changed
+
+
+async def pay_back_all(tx: Tx, user_id: int, student_too: bool, now: datetime) -> None:
+    """Refund every credit that can still be used of what this person sold and, if `student_too`, of what they bought."""
+    people = {"user_id": user_id, "student_id": user_id if student_too else None}
+    for purchase in await tx.all(Purchase, queries.TO_PAY_BACK, **people, now=now):
+        await pay_back(tx, purchase, purchase.credits_remaining, now)
+
+
+async def change(tx: Tx, purchase: Purchase, **changes: Any) -> Purchase:
+    """Write a locked purchase, and say so."""
+    kept = {name: getattr(purchase, name) for name in CHANGING}
+    changed = await tx.one(Purchase, queries.CHANGE_PURCHASE, id=purchase.id, **kept | changes)
     await publish(tx, PurchaseChanged(**purchase_state(changed)))
     return changed
 

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from services.bookings.queries.lessons import Booking
+from services.bookings.queries.lessons import AnsweredBooking, Booking
 from services.bookings.queries.packages import Purchase
+from shared.events.bookings import BookingSnapshot
 
 
 def booking_state(booking: Booking) -> dict[str, Any]:
@@ -30,6 +31,11 @@ def booking_state(booking: Booking) -> dict[str, Any]:
         "reason": booking.reason,
         "created_at": booking.created_at,
     }
+
+
+def snapshot(booking: AnsweredBooking) -> BookingSnapshot:
+    """A lesson as it is, for whoever may have missed what happened to it."""
+    return BookingSnapshot(**booking_state(booking), answered_at=booking.answered_at)
 
 
 def purchase_state(purchase: Purchase) -> dict[str, Any]:

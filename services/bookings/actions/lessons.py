@@ -1,7 +1,8 @@
 """Booking a lesson, and looking at lessons."""
 
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from typing import Any, LiteralString
 
 import psycopg
 
@@ -17,19 +18,19 @@ from services.bookings.rules.states import LIVE, Status
 from services.bookings.views.lessons import BookRequest, ListFilter
 from shared.auth import Principal
 from shared.db import Tx
-from shared.errors import BadRequest, NotFound
+from shared.errors import BadRequest, NotFound, Unavailable
 from shared.events.bookings import BookingRequested
 from shared.outbox import publish
 from shared.paging import Page
 
-LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
-FILTERS: dict[ListFilter | None, frozenset[Status]] = {
-    None: frozenset(Status),
-    ListFilter.UPCOMING: LIVE,
-    ListFilter.PENDING: frozenset({Status.PENDING}),
-    ListFilter.COMPLETED: frozenset({Status.COMPLETED}),
-    ListFilter.CANCELLED: frozenset({Status.CANCELLED, Status.DECLINED, Status.EXPIRED}),
+FILTERS: dict[ListFilter | None, tuple[LiteralString, Collection[Status]]] = {
+    None: (queries.IN_STATES, tuple(Status)),
+    ListFilter.UPCOMING: (queries.UPCOMING, LIVE),
+    ListFilter.PENDING: (queries.PENDING, (Status.PENDING,)),
+    ListFilter.COMPLETED: (queries.IN_STATES, (Status.COMPLETED,)),
+    ListFilter.CANCELLED: (queries.IN_STATES, (Status.CANCELLED, Status.DECLINED, Status.EXPIRED)),
 }
+"""For each filter its condition, and the states that this lets through."""
 
 
 class SlotTaken(BadRequest):
@@ -48,7 +49,7 @@ async def book(tx: Tx, actor: Principal, request: BookRequest, now: datetime) ->
     """Ask a tutor for a lesson: the slot is held at once. Raises what the names of the checks say, and `SlotTaken`."""
     tutor, lesson = await _possible(tx, actor, request, now)
     columns: dict[str, Any] = replicas.subject_of(tutor, request.subject_id)
-    await queue(tx, tutor.id, actor.user_id)
+    await queue(tx, {tutor.id}, {actor.user_id})
     columns |= await credits.paying(tx, actor.user_id, tutor.id, request, lesson, now)
     columns |= {"start_at": lesson.start_at, "end_at": lesson.end_at, "status": lesson.status, "respond_by": lesson.respond_by}
     booking = await take_time(
@@ -72,6 +73,7 @@ async def book(tx: Tx, actor: Principal, request: BookRequest, now: datetime) ->
 
 async def _possible(tx: Tx, actor: Principal, request: BookRequest, now: datetime) -> tuple[Tutor, Lesson]:
     """The tutor and the lesson that is asked for, if nothing known so far speaks against it."""
+    rules.check_start(request.start_at, now)  # first: the end of what lies too far away may be no date at all
     end_at = request.start_at + timedelta(minutes=request.duration_minutes)
     wanted = {"tutor_id": request.tutor_profile_id, "student_id": actor.user_id, "start_at": request.start_at, "end_at": end_at}
     tutor = replicas.bookable(request.tutor_profile_id, await tx.maybe(WantedTutor, queries.WANTED, **wanted))
@@ -88,17 +90,20 @@ async def _possible(tx: Tx, actor: Principal, request: BookRequest, now: datetim
     return tutor, lesson
 
 
-async def queue(tx: Tx, tutor_id: int, student_id: int) -> None:
-    """Wait for whoever else changes lessons of these two."""
-    await tx.run(queries.QUEUE, tutor_id=tutor_id, student_id=student_id)
+async def queue(tx: Tx, tutors: set[int], students: set[int]) -> None:
+    """Wait for whoever else changes lessons of these tutors and students."""
+    await tx.run(queries.QUEUE, names=[f"tutor {n}" for n in sorted(tutors)] + [f"student {n}" for n in sorted(students)])
 
 
 async def take_time(tx: Tx, sql: Any, **columns: Any) -> Booking:
-    """Write a lesson at its time. Raises `SlotTaken` where the tutor or the student is not free; the transaction is then lost."""
+    """Write a lesson at its time. Raises `SlotTaken` where the tutor or the student is not free; the transaction is then lost.
+    Raises `Unavailable` where one of them has just left: asked again, the refusal says who."""
     try:
         return await tx.one(Booking, sql, **columns)
-    except (psycopg.errors.ExclusionViolation, psycopg.errors.DeadlockDetected) as error:
+    except psycopg.errors.ExclusionViolation as error:
         raise SlotTaken from error
+    except LookupError as error:
+        raise Unavailable from error
 
 
 async def find(tx: Tx, actor: Principal, booking_id: int) -> Booking:
@@ -117,17 +122,11 @@ async def page_of(
     tx: Tx, user_id: int, as_tutor: bool, which: ListFilter | None, page: Page, now: datetime
 ) -> tuple[list[Booking], int]:
     """One page of somebody's lessons, and how many there are."""
-    upcoming = which is ListFilter.UPCOMING
-    wanted: dict[str, Any] = {
-        "user_id": user_id,
-        "statuses": sorted(FILTERS[which]),
-        "not_ended_at": now if upcoming else LONG_AGO,
-    }
-    if as_tutor:
-        sql = queries.LIST_GIVEN_SOONEST if upcoming else queries.LIST_GIVEN
-    else:
-        sql = queries.LIST_TAKEN_SOONEST if upcoming else queries.LIST_TAKEN
-    rows = await tx.all(Booking, sql, limit=page.size, offset=page.offset, **wanted)
+    condition, statuses = FILTERS[which]
+    parts = {"whose": queries.GIVEN if as_tutor else queries.TAKEN, "which": condition}
+    wanted: dict[str, Any] = {"user_id": user_id, "statuses": sorted(statuses), "now": now}
+    ordered = queries.LIST_SOONEST if which is ListFilter.UPCOMING else queries.LIST
+    rows = await tx.all(Booking, ordered.format(**parts), limit=page.size, offset=page.offset, **wanted)
     if page.number == 1 and len(rows) < page.size:
         return rows, len(rows)
-    return rows, await tx.value(queries.COUNT_GIVEN if as_tutor else queries.COUNT_TAKEN, **wanted)
+    return rows, await tx.value(queries.COUNT.format(**parts), **wanted)

@@ -14,6 +14,7 @@ from services.bookings.rules.states import LIVE, By, Move
 from services.bookings.views.lessons import RescheduleRequest
 from shared.auth import Principal
 from shared.db import Tx
+from shared.errors import Unavailable
 from shared.events.bookings import (
     BookingCancelled,
     BookingCompleted,
@@ -68,11 +69,18 @@ async def cancel(tx: Tx, actor: Principal, booking_id: int, reason: str | None, 
     return await carry_out(tx, booking, Move.CANCEL, by, now, reason, actor.user_id)
 
 
-async def cancel_for_gone(tx: Tx, booking_id: int, now: datetime) -> None:
-    """End a lesson that one party's account will not live to see, with everything paid back."""
-    booking = await _lock(tx, booking_id)
-    if rules.status_at(booking, now) in LIVE:
-        await carry_out(tx, booking, Move.CANCEL, By.SYSTEM, now, "The account was deleted.")
+async def cancel_all_of(tx: Tx, user_id: int, now: datetime) -> None:
+    """End the lessons that a deleted account was still to attend, on either side, with everything paid back. All are locked
+    before the first is touched, in the order in which everybody locks."""
+    parties = await tx.rows(queries.PARTIES_OF, user_id=user_id, now=now)
+    tutors, students = ({row[side] for row in parties if row[side]} for side in ("tutor_id", "student_id"))
+    await queue(tx, tutors, students)
+    # Whoever was booking meanwhile has booked by now, or will find the account gone.
+    if any(row not in parties for row in await tx.rows(queries.PARTIES_OF, user_id=user_id, now=now)):
+        raise Unavailable
+    for booking in await tx.all(Booking, queries.LIVE_OF_LOCKED, user_id=user_id, now=now):
+        if rules.status_at(booking, now) in LIVE:
+            await carry_out(tx, booking, Move.CANCEL, By.SYSTEM, now, "The account was deleted.")
 
 
 async def reschedule(tx: Tx, actor: Principal, booking_id: int, request: RescheduleRequest, now: datetime) -> Booking:
@@ -121,6 +129,8 @@ async def _write(
         remind_at=lesson.remind_at,
         times_moved=lesson.times_moved,
         free_cancellation=lesson.free_cancellation,
+        moved_from=lesson.moved_from,
+        credit_returned=verdict.paid_back and booking.purchase_id is not None,
         refund=refund,
         by=by,
         reason=reason,
@@ -130,7 +140,7 @@ async def _write(
     )
     await money.note(tx, after, -refund, now)
     if verdict.paid_back and booking.purchase_id is not None:
-        await credits.give_back(tx, booking.purchase_id, now)
+        await credits.give_back(tx, booking, now)
     return after
 
 
@@ -146,5 +156,5 @@ async def _lock(tx: Tx, booking_id: int) -> Booking:
     parties = await tx.rows(queries.PARTIES, id=booking_id)
     if not parties:
         raise BookingNotFound
-    await queue(tx, **parties[0])
+    await queue(tx, {parties[0]["tutor_id"]}, {parties[0]["student_id"]})
     return await tx.one(Booking, queries.BY_ID_LOCKED, id=booking_id)

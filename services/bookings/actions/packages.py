@@ -77,13 +77,14 @@ async def page_of(tx: Tx, actor: Principal, tutor_id: int | None, page: Page) ->
 
 
 async def buy(tx: Tx, actor: Principal, package_id: int, now: datetime) -> Purchase:
-    """Buy a package as it is on offer now."""
+    """Buy a package as it is on offer now. Raises `PackageNotFound`, `OwnPackage` or `TutorNotFound`."""
     await replicas.check_student(tx, actor.user_id)
     package = await tx.maybe(Package, queries.ON_OFFER, id=package_id)
     if package is None:
         raise PackageNotFound
     if package.tutor_user_id == actor.user_id:
         raise OwnPackage
+    await replicas.find_tutor(tx, package.tutor_id)
     purchase = await tx.one(
         Purchase,
         queries.BUY,
@@ -108,6 +109,13 @@ async def purchases(tx: Tx, actor: Principal, page: Page) -> list[Purchase]:
     """What a student bought, or a tutor sold, newest first."""
     sql = queries.SALES if actor.role is Role.TUTOR else queries.PURCHASES
     return await tx.all(Purchase, sql, user_id=actor.user_id, limit=page.size, offset=page.offset)
+
+
+async def all_purchases(tx: Tx, student_id: int | None, tutor_id: int | None, page: Page) -> list[Purchase]:
+    """For administrators: everybody's purchases, or those of one student, or with one tutor, newest first."""
+    return await tx.all(
+        Purchase, queries.ALL_PURCHASES, student_id=student_id, tutor_id=tutor_id, limit=page.size, offset=page.offset
+    )
 
 
 async def use_credit(tx: Tx, actor: Principal, named: int, student_id: int | None, now: datetime) -> Purchase:

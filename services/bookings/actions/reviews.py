@@ -59,6 +59,8 @@ async def edit(tx: Tx, actor: Principal, review_id: int, request: ReviewChange, 
         raise ReviewNotFound
     rules.check_editable(before.created_at, now)
     changes = request.model_dump(exclude_unset=True)
+    if all(getattr(before, name) == value for name, value in changes.items()):
+        return before
     review = await _write(tx, before, now, **changes)
     await publish(tx, _received(review, edited=True))
     if review.rating != before.rating:
@@ -78,11 +80,9 @@ async def respond(tx: Tx, actor: Principal, review_id: int, request: RespondRequ
 
 
 async def page_of(tx: Tx, tutor_id: int, page: Page) -> list[Review]:
-    """One page of a tutor's reviews, newest first. Raises `TutorNotFound` where there is no such tutor."""
-    found = await tx.all(Review, queries.OF_TUTOR, tutor_id=tutor_id, limit=page.size, offset=page.offset)
-    if not found and page.number == 1:
-        await replicas.find_tutor(tx, tutor_id)
-    return found
+    """One page of a tutor's reviews, newest first. Raises `TutorNotFound` where nobody may see the tutor."""
+    await replicas.find_tutor(tx, tutor_id)
+    return await tx.all(Review, queries.OF_TUTOR, tutor_id=tutor_id, limit=page.size, offset=page.offset)
 
 
 def rating_state(rating: Rating) -> dict[str, Any]:

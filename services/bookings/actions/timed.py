@@ -2,24 +2,33 @@
 
 from datetime import datetime
 
-from services.bookings.actions import moves
-from services.bookings.actions.events import booking_state, purchase_state
+from services.bookings.actions import credits, moves
+from services.bookings.actions.events import booking_state
 from services.bookings.queries import lessons, packages
 from services.bookings.queries.lessons import Booking
 from services.bookings.queries.packages import Purchase
 from services.bookings.rules import lessons as rules
 from services.bookings.rules.states import By, Move
+from shared import logs
 from shared.db import Tx
-from shared.events.bookings import BookingReminderDue, PurchaseChanged
+from shared.events.bookings import BookingReminderDue
 from shared.outbox import publish
 
+log = logs.get(__name__)
 
-async def expire_requests(tx: Tx, batch: int, now: datetime) -> int:
-    """End requests that nobody answered in time; how many."""
-    due = await tx.all(Booking, lessons.DUE_TO_EXPIRE, batch=batch, now=now)
-    for booking in due:
-        await moves.carry_out(tx, booking, Move.EXPIRE, By.SYSTEM, now)
-    return len(due)
+
+async def expire_request(tx: Tx, failed: list[int], now: datetime) -> bool:
+    """End the next request that nobody answered in time, none of `failed`; whether there was one. It joins those if it fails."""
+    booking = await tx.maybe(Booking, lessons.DUE_TO_EXPIRE, failed=failed, now=now)
+    if booking is None:
+        return False
+    try:
+        async with tx.savepoint():
+            await moves.carry_out(tx, booking, Move.EXPIRE, By.SYSTEM, now)
+    except Exception as error:  # whatever is wrong with one must not keep the others from expiring
+        log.error("expiry_failed", booking_id=booking.id, error=repr(error), exc_info=True)
+        failed.append(booking.id)
+    return True
 
 
 async def complete_lessons(tx: Tx, batch: int, now: datetime) -> int:
@@ -45,14 +54,5 @@ async def expire_purchases(tx: Tx, batch: int, now: datetime) -> int:
     """Close purchases whose time is over; their credits stay visible, but pay for nothing. How many."""
     due = await tx.all(Purchase, packages.DUE_TO_EXPIRE, batch=batch, now=now)
     for purchase in due:
-        changed = await tx.one(
-            Purchase,
-            packages.CHANGE_PURCHASE,
-            id=purchase.id,
-            credits=purchase.credits_remaining,
-            refunded=purchase.refunded,
-            status="expired",
-            expires_at=purchase.expires_at,
-        )
-        await publish(tx, PurchaseChanged(**purchase_state(changed)))
+        await credits.change(tx, purchase, status="expired")
     return len(due)

@@ -37,10 +37,12 @@ class Purchase:
     price: Decimal
     currency: str
     refunded: Decimal
+    credits_refunded: int
     duration_minutes: int
     status: str
     purchased_at: datetime
     expires_at: datetime
+    expired_at: datetime | None
     student_name: str
     tutor_name: str
 
@@ -53,9 +55,9 @@ class Entry:
     booking_id: int | None
     purchase_id: int | None
     student_id: int
-    kind: str
     amount: Decimal
     currency: str
+    attempts: int
 
 
 COLUMNS = """p.id, p.tutor_id, p.tutor_user_id, p.name, p.description, p.session_count, p.price, p.currency, p.duration_minutes,
@@ -76,12 +78,7 @@ RETURNING {COLUMNS}
 DELETE = "UPDATE packages SET deleted_at = %(now)s, is_active = false WHERE id = %(id)s::bigint"
 BY_ID = f"SELECT {COLUMNS} FROM packages p WHERE p.id = %(id)s::bigint AND p.deleted_at IS NULL"
 BY_ID_LOCKED = f"{BY_ID} FOR UPDATE"
-ON_OFFER = f"""
-SELECT {COLUMNS} FROM packages p LEFT JOIN tutors t ON t.id = p.tutor_id LEFT JOIN accounts u ON u.id = p.tutor_user_id
-WHERE p.id = %(id)s::bigint AND p.deleted_at IS NULL AND p.is_active
-  AND t.status = 'approved' AND t.is_active AND coalesce(u.is_active, true)
-FOR SHARE OF p
-"""
+ON_OFFER = f"{BY_ID} AND p.is_active FOR SHARE"
 LIST = f"""
 SELECT {COLUMNS} FROM packages p LEFT JOIN tutors t ON t.id = p.tutor_id LEFT JOIN accounts u ON u.id = p.tutor_user_id
 WHERE p.deleted_at IS NULL AND (%(tutor_id)s::bigint IS NULL OR p.tutor_id = %(tutor_id)s::bigint)
@@ -91,7 +88,8 @@ ORDER BY p.id LIMIT %(limit)s::int OFFSET %(offset)s::bigint
 """
 
 PURCHASE_COLUMNS = f"""p.id, p.version, p.package_id, p.package_name, p.tutor_id, p.tutor_user_id, p.student_id, p.session_count,
-  p.credits_remaining, p.price, p.currency, p.refunded, p.duration_minutes, p.status, p.purchased_at, p.expires_at,
+  p.credits_remaining, p.price, p.currency, p.refunded, p.credits_refunded, p.duration_minutes, p.status, p.purchased_at,
+  p.expires_at, p.expired_at,
   {STUDENT_NAME} AS student_name, {TUTOR_NAME} AS tutor_name"""
 PURCHASE_NAMES = """LEFT JOIN accounts s ON s.id = p.student_id
 LEFT JOIN accounts u ON u.id = p.tutor_user_id
@@ -106,19 +104,20 @@ WITH p AS (
 )
 SELECT {PURCHASE_COLUMNS} FROM p {PURCHASE_NAMES}
 """
-# The id names a package or a purchase (never both, see tables); of several purchases the one that expires first pays.
+# The id names a package or a purchase (never both, see tables); of several purchases the one that expires first pays. Locked:
+# where somebody else takes its last credit meanwhile, the next one pays.
 WITH_CREDIT = """
 SELECT id FROM purchases
 WHERE student_id = %(student_id)s::bigint AND %(named)s::bigint IN (package_id, id) AND tutor_id = %(tutor_id)s::bigint
   AND duration_minutes = %(minutes)s::int AND status = 'active' AND expires_at > %(now)s::timestamptz AND credits_remaining > 0
-ORDER BY expires_at, id LIMIT 1
+ORDER BY expires_at, id LIMIT 1 FOR UPDATE
 """
 # Of a tutor's (or, for administrators, anybody's) package or purchase.
 USABLE = """
 SELECT id FROM purchases
 WHERE %(named)s::bigint IN (package_id, id) AND (%(student_id)s::bigint IS NULL OR student_id = %(student_id)s::bigint)
   AND status = 'active' AND expires_at > %(now)s::timestamptz AND credits_remaining > 0
-ORDER BY student_id, expires_at, id LIMIT 1
+ORDER BY student_id, expires_at, id LIMIT 1 FOR UPDATE
 """
 STUDENTS_WITH_CREDIT = """
 SELECT count(DISTINCT student_id) FROM purchases
@@ -140,8 +139,9 @@ PURCHASE = f"SELECT {PURCHASE_COLUMNS} FROM purchases p {PURCHASE_NAMES} WHERE p
 PURCHASE_LOCKED = f"{PURCHASE} FOR UPDATE OF p"
 CHANGE_PURCHASE = f"""
 WITH p AS (
-  UPDATE purchases SET credits_remaining = %(credits)s, refunded = %(refunded)s, status = %(status)s, expires_at = %(expires_at)s,
-    version = version + 1
+  UPDATE purchases SET credits_remaining = %(credits_remaining)s, refunded = %(refunded)s,
+    credits_refunded = %(credits_refunded)s, status = %(status)s, expires_at = %(expires_at)s,
+    expired_at = %(expired_at)s::timestamptz, version = version + 1
   WHERE id = %(id)s::bigint RETURNING *
 )
 SELECT {PURCHASE_COLUMNS} FROM p {PURCHASE_NAMES}
@@ -150,9 +150,21 @@ PURCHASES = f"""
 SELECT {PURCHASE_COLUMNS} FROM purchases p {PURCHASE_NAMES}
 WHERE p.student_id = %(user_id)s::bigint ORDER BY p.id DESC LIMIT %(limit)s::int OFFSET %(offset)s::bigint
 """
+ALL_PURCHASES = f"""
+SELECT {PURCHASE_COLUMNS} FROM purchases p {PURCHASE_NAMES}
+WHERE (%(student_id)s::bigint IS NULL OR p.student_id = %(student_id)s::bigint)
+  AND (%(tutor_id)s::bigint IS NULL OR p.tutor_id = %(tutor_id)s::bigint)
+ORDER BY p.id DESC LIMIT %(limit)s::int OFFSET %(offset)s::bigint
+"""
 SALES = f"""
 SELECT {PURCHASE_COLUMNS} FROM purchases p {PURCHASE_NAMES}
 WHERE p.tutor_user_id = %(user_id)s::bigint ORDER BY p.id DESC LIMIT %(limit)s::int OFFSET %(offset)s::bigint
+"""
+TO_PAY_BACK = f"""
+SELECT {PURCHASE_COLUMNS} FROM purchases p {PURCHASE_NAMES}
+WHERE (p.tutor_user_id = %(user_id)s::bigint OR p.student_id = %(student_id)s::bigint)
+  AND p.status = 'active' AND p.expires_at > %(now)s::timestamptz AND p.credits_remaining > 0
+ORDER BY p.id FOR UPDATE OF p
 """
 DUE_TO_EXPIRE = f"""
 SELECT {PURCHASE_COLUMNS} FROM purchases p {PURCHASE_NAMES}
@@ -170,9 +182,16 @@ NOTE_MONEY = """
 INSERT INTO ledger (booking_id, purchase_id, student_id, kind, amount, currency, created_at)
 VALUES (%(booking_id)s, %(purchase_id)s, %(student_id)s, %(kind)s, %(amount)s, %(currency)s, %(now)s)
 """
+# A refund waits for its charge, should that have failed.
 UNSETTLED = """
-SELECT id, booking_id, purchase_id, student_id, kind, amount, currency FROM ledger
-WHERE settled_at IS NULL ORDER BY id LIMIT %(batch)s::int FOR UPDATE SKIP LOCKED
+SELECT id, booking_id, purchase_id, student_id, amount, currency, attempts FROM ledger l
+WHERE settled_at IS NULL AND next_try_at <= %(now)s::timestamptz
+  AND NOT EXISTS (SELECT FROM ledger e WHERE e.booking_id = l.booking_id AND e.id < l.id AND e.settled_at IS NULL)
+  AND NOT EXISTS (SELECT FROM ledger e WHERE e.purchase_id = l.purchase_id AND e.id < l.id AND e.settled_at IS NULL)
+ORDER BY next_try_at, id LIMIT 1 FOR UPDATE SKIP LOCKED
+"""
+PUT_OFF = """
+UPDATE ledger SET attempts = attempts + 1, next_try_at = %(next_try_at)s::timestamptz WHERE id = %(id)s::bigint
 """
 SETTLE = """
 UPDATE ledger SET settled_at = %(now)s, provider = %(provider)s, reference = %(reference)s WHERE id = %(id)s::bigint

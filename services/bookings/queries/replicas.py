@@ -64,7 +64,3 @@ WHERE m.booking_id = b.id AND m.actor_id = %(user_id)s::bigint AND m.reason IS N
   AND (b.student_id = %(user_id)s::bigint OR b.tutor_user_id = %(user_id)s::bigint)
 """
 FORGET_ANSWERS = "DELETE FROM idempotency_keys WHERE user_id = %(user_id)s::bigint"
-LIVE_OF = """
-SELECT id FROM bookings WHERE (student_id = %(user_id)s::bigint OR tutor_user_id = %(user_id)s::bigint)
-  AND status IN ('PENDING', 'CONFIRMED') AND start_at > %(now)s::timestamptz
-"""

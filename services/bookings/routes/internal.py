@@ -2,9 +2,9 @@
 
 from fastapi import APIRouter
 
-from services.bookings.actions.events import booking_state
+from services.bookings.actions.events import snapshot
 from services.bookings.queries import lessons
-from services.bookings.queries.lessons import Booking
+from services.bookings.queries.lessons import AnsweredBooking
 from shared.db import Reading
 from shared.errors import NotFound
 from shared.events.bookings import BookingSnapshot
@@ -16,7 +16,7 @@ router = APIRouter(prefix="/internal", dependencies=[Internal], include_in_schem
 
 @router.get("/bookings/{booking_id}")
 async def booking_snapshot(booking_id: Id, tx: Reading) -> BookingSnapshot:
-    booking = await tx.maybe(Booking, lessons.BY_ID, id=booking_id)
+    booking = await tx.maybe(AnsweredBooking, lessons.ANSWERED_BY_ID, id=booking_id)
     if booking is None:
         raise NotFound
-    return BookingSnapshot(**booking_state(booking))
+    return snapshot(booking)

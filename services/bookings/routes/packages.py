@@ -40,9 +40,22 @@ async def list_packages(
 
 
 @router.get("/purchases")
-async def list_purchases(actor: Actor, tx: Reading, paging: Paging50, now: Now) -> list[PurchaseView]:
-    """The packages one bought or, as a tutor, sold."""
-    return [PurchaseView.of(purchase, now) for purchase in await packages.purchases(tx, actor, paging)]
+async def list_purchases(
+    actor: Actor,
+    tx: Reading,
+    paging: Paging50,
+    now: Now,
+    student_id: Annotated[Id | None, Query()] = None,
+    tutor_id: Annotated[Id | None, Query()] = None,
+) -> list[PurchaseView]:
+    """The packages one bought or, as a tutor, sold. Administrators see everybody's, or those of `student_id` or `tutor_id`."""
+    if actor.is_admin:
+        found = await packages.all_purchases(tx, student_id, tutor_id, paging)
+    elif student_id is None and tutor_id is None:
+        found = await packages.purchases(tx, actor, paging)
+    else:
+        raise WrongRole("Only an administrator may look for others' purchases.")
+    return [PurchaseView.of(purchase, now) for purchase in found]
 
 
 @router.patch("/{package_id}")

@@ -57,7 +57,9 @@ class Lesson:
     price: Decimal
     times_moved: int
     free_cancellation: bool
-    """The tutor moved it: the student may cancel with a full refund until the start."""
+    """The tutor moved it, or is away: the student may cancel with a full refund until the start."""
+    moved_from: datetime | None
+    """The start that the tutor had agreed to, while the student's wish for another one is not answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,7 @@ def requested(start_at: datetime, minutes: int, price: Decimal, now: datetime) -
         price=price,
         times_moved=0,
         free_cancellation=False,
+        moved_from=None,
     )
 
 
@@ -106,15 +109,10 @@ def moved(lesson: Lesson, move: Move, by: By, now: datetime) -> Verdict:
         raise LessonStarted
     if move in MISSES and not lesson.start_at + MISSED_AFTER <= now <= lesson.end_at + MISSED_UNTIL:
         raise OutsideNoShowWindow
-    remind_at = next_reminder(lesson.start_at, now) if status == Status.CONFIRMED else None
-    return Verdict(_with(lesson, status=status, remind_at=remind_at), _is_paid_back(lesson, move, by, now))
-
-
-def is_due(lesson: Lesson, move: Move, now: datetime) -> bool:
-    """Whether time itself makes `move` (expire or complete) now."""
-    if move is Move.EXPIRE:
-        return lesson.status == Status.PENDING and now >= lesson.respond_by
-    return lesson.status == Status.CONFIRMED and now >= lesson.end_at
+    changes: dict[str, Any] = {"status": status, "remind_at": None}
+    if status is Status.CONFIRMED:
+        changes = {"status": status, "remind_at": next_reminder(lesson.start_at, now), "moved_from": None}
+    return Verdict(_with(lesson, **changes), _is_paid_back(lesson, move, by, now))
 
 
 def rescheduled(lesson: Lesson, start_at: datetime, by: By, now: datetime) -> Verdict:
@@ -127,6 +125,7 @@ def rescheduled(lesson: Lesson, start_at: datetime, by: By, now: datetime) -> Ve
     if start_at == lesson.start_at:
         raise SameTime
     check_start(start_at, now)
+    agreed = lesson.start_at if lesson.status == Status.CONFIRMED else lesson.moved_from
     return Verdict(
         _with(
             lesson,
@@ -137,6 +136,7 @@ def rescheduled(lesson: Lesson, start_at: datetime, by: By, now: datetime) -> Ve
             remind_at=next_reminder(start_at, now) if status == Status.CONFIRMED else None,
             times_moved=lesson.times_moved + 1,
             free_cancellation=by is By.TUTOR,
+            moved_from=agreed if status is Status.PENDING else None,
         )
     )
 
@@ -155,7 +155,14 @@ def _is_paid_back(lesson: Lesson, move: Move, by: By, now: datetime) -> bool:
         return True
     if move is not Move.CANCEL:
         return False
-    return by is not By.STUDENT or lesson.free_cancellation or lesson.start_at - now >= FULL_REFUND_BEFORE
+    return by is not By.STUDENT or lesson.free_cancellation or _is_early(lesson, now)
+
+
+def _is_early(lesson: Lesson, now: datetime) -> bool:
+    """Whether the student may still go back on it: always, until the tutor has agreed to some time for the first time."""
+    if lesson.status == Status.PENDING and lesson.moved_from is None:
+        return True
+    return min(lesson.start_at, lesson.moved_from or lesson.start_at) - now >= FULL_REFUND_BEFORE
 
 
 def next_reminder(start_at: datetime, now: datetime) -> datetime | None:

@@ -37,6 +37,17 @@ class Move(StrEnum):
     MISS_TUTOR = "mark_no_show_tutor"
 
 
+WORDS = {
+    Move.REQUEST: "be requested",
+    Move.CONFIRM: "be confirmed",
+    Move.DECLINE: "be declined",
+    Move.CANCEL: "be cancelled",
+    Move.RESCHEDULE: "be moved",
+    Move.EXPIRE: "expire",
+    Move.COMPLETE: "be completed",
+    Move.MISS_STUDENT: "be marked as missed by the student",
+    Move.MISS_TUTOR: "be marked as missed by the tutor",
+}
 LIVE = frozenset({Status.PENDING, Status.CONFIRMED})
 
 MOVES: dict[tuple[Status, Move], dict[By, Status]] = {
@@ -68,7 +79,7 @@ def after(status: Status, move: Move, by: By) -> Status:
     """The status after `move`, if the state allows it and it is `by`'s to make."""
     allowed = MOVES.get((status, move))
     if allowed is None:
-        raise WrongState(f"The booking is {status}: that does not allow to {move.replace('_', ' ')} it.")
+        raise WrongState(f"The booking is {status}: it cannot {WORDS[move]}.")
     if by not in allowed:
         raise NotYourMove
     return allowed[by]

@@ -86,6 +86,8 @@ class BookingView(BaseModel):
     tutor: TutorView
     purchase_id: int | None
     refund_amount: Money
+    credit_returned: bool
+    """Whether the package that paid got its credit back."""
     cancelled_by: By | None
     cancellation_reason: str | None
     created_at: Instant
@@ -211,6 +213,7 @@ def _plain(booking: Booking, settings: BookingsSettings) -> dict[str, object]:
         "tutor": _party(booking.tutor_user_id, booking.tutor_name, booking.tutor_avatar, settings) | {"id": booking.tutor_id},
         "purchase_id": booking.purchase_id,
         "refund_amount": booking.refunded,
+        "credit_returned": booking.credit_returned,
         "cancelled_by": booking.moved_by if booking.status == Status.CANCELLED else None,
         "cancellation_reason": booking.reason if ended_early else None,
         "created_at": booking.created_at,

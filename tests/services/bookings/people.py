@@ -124,6 +124,11 @@ async def deactivated(service: Harness, user_id: int, role: str = "student") -> 
     await service.deliver(UserChanged(**account(user_id, role, 2, is_active=False)))
 
 
+async def deleted(service: Harness, user_id: int, role: str = "student", version: int = 3) -> None:
+    gone = {"is_active": False, "deleted_at": datetime.now(UTC)}
+    await service.deliver(UserChanged(**account(user_id, role, version, **gone)))
+
+
 async def purged(service: Harness, user_id: int, role: str = "student") -> None:
     names = {"first_name": "Deleted", "last_name": "user", "is_active": False, "purged": True}
     await service.deliver(UserPurged(**account(user_id, role, 9, **names)))

@@ -13,8 +13,10 @@ from services.bookings.rules.slots import slots
 FIVE, HALF_HOUR, DAY = timedelta(minutes=5), timedelta(minutes=30), timedelta(days=1)
 ZONES = ["America/New_York", "Asia/Tokyo", "Asia/Kolkata", "Europe/London", "Australia/Lord_Howe", "Pacific/Chatham",
          "America/Santiago", "Pacific/Apia", "Africa/Casablanca", "America/St_Johns"]  # fmt: skip
-CHANGES = [date(2026, 3, 8), date(2026, 11, 1), date(2026, 3, 29), date(2026, 10, 25), date(2026, 4, 5), date(2026, 10, 4)]
-"""Days on which clocks change in New York, London, Lord Howe and Chatham: north and south."""
+CHANGES = [date(2026, 3, 8), date(2026, 11, 1), date(2026, 3, 29), date(2026, 10, 25), date(2026, 4, 5), date(2026, 10, 4),
+           date(2026, 9, 6), date(2026, 2, 15), date(2026, 3, 22)]  # fmt: skip
+"""Days on which clocks change in New York, London, Lord Howe and Chatham: north and south; in Santiago, which skips midnight; and
+in Casablanca, around Ramadan."""
 
 
 def clock(zone: ZoneInfo, at: datetime) -> tuple[date, timedelta]:
@@ -78,7 +80,10 @@ def days_off(draw: st.DrawFn, days: list[date]) -> DayOff:
     first = draw(st.sampled_from(days))
     start = draw(times)
     return DayOff(
-        first, first + DAY * draw(st.integers(0, 1)), start, draw(st.sampled_from([start + FIVE, start + 90 * FIVE, DAY]))
+        first,
+        first + DAY * draw(st.integers(0, 1)),
+        start,
+        draw(st.sampled_from([start + FIVE, min(start + 90 * FIVE, DAY), DAY])),
     )
 
 

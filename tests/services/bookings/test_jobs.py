@@ -3,7 +3,9 @@
 from datetime import UTC, datetime, timedelta
 
 from services.bookings import jobs
-from services.bookings.actions import timed
+from services.bookings.actions import money, timed
+from services.bookings.queries.packages import Entry
+from shared.db import Tx
 from shared.worker import Runtime
 from tests.harness import Harness
 from tests.services.bookings.people import a_completed_lesson, a_student, a_tutor, clock, in_days, rows, work
@@ -113,6 +115,89 @@ async def test_every_charge_and_refund_is_settled_once_and_told(service: Harness
     told = [(e["data"]["kind"], e["data"]["amount"]) for e in await service.outbox("bookings.payment.recorded.v1")]
     assert told == [("charge", "45.00"), ("refund", "45.00")]
     assert await rows(service, "SELECT count(*) AS n FROM ledger WHERE settled_at IS NULL") == [{"n": 0}]
+
+
+class Unreliable:
+    """A provider that fails for some entries, as often as said."""
+
+    name = "unreliable"
+
+    def __init__(self, failures: dict[int, int]) -> None:
+        self.failures = failures
+
+    async def settle(self, entry: Entry) -> str:
+        if self.failures.get(entry.id, 0) > 0:
+            self.failures[entry.id] -= 1
+            raise ConnectionError("no answer")
+        return f"paid-{entry.id}"
+
+
+async def settled(service: Harness, provider: Unreliable, now: datetime) -> list[int]:
+    """Let the worker settle what it can at that time; the entries that are paid then."""
+
+    async def step(tx: Tx, _: int, __: datetime) -> int:
+        return await money.settle(tx, provider, now)
+
+    await jobs.drain(_runtime(service), step, batch=1)
+    return [row["id"] for row in await rows(service, "SELECT id FROM ledger WHERE settled_at IS NOT NULL ORDER BY id")]
+
+
+async def test_a_payment_that_fails_holds_up_no_other_and_is_tried_again_later(service: Harness) -> None:
+    tutor, student = await a_tutor(service), await a_student(service)
+    for n in range(3):
+        await student.books(tutor, in_days(3 + n))
+    first, second, third = [row["id"] for row in await rows(service, "SELECT id FROM ledger ORDER BY id")]
+    provider, now = Unreliable({first: 10**6, second: 1}), datetime.now(UTC)
+
+    paid = [await settled(service, provider, now + wait) for wait in (timedelta(), timedelta(seconds=9), timedelta(seconds=11))]
+    late = await settled(service, provider, now + timedelta(days=365))
+
+    assert paid == [[third], [third], [second, third]]
+    assert late == [second, third]
+    assert await rows(service, "SELECT attempts FROM ledger WHERE id = %(id)s", id=first) == [{"attempts": 3}]
+    assert len(await service.outbox("bookings.payment.recorded.v1")) == 2
+
+
+async def test_a_payment_that_failed_many_times_is_still_tried_a_few_times_a_day(service: Harness) -> None:
+    tutor, student = await a_tutor(service), await a_student(service)
+    await student.books(tutor, in_days(3))
+    await rows(service, "UPDATE ledger SET attempts = 5000 RETURNING id")
+    now = datetime.now(UTC)
+
+    await settled(service, Unreliable(dict.fromkeys(range(10**4), 1)), now)
+
+    (row,) = await rows(service, "SELECT next_try_at FROM ledger")
+    assert row["next_try_at"] == now + timedelta(hours=6)
+
+
+async def test_a_refund_waits_for_its_charge(service: Harness) -> None:
+    tutor, student = await a_tutor(service), await a_student(service)
+    booking = await student.books(tutor, in_days(3))
+    await student.client.post(f"/api/bookings/{booking['id']}/cancel")
+    charge, refund = [row["id"] for row in await rows(service, "SELECT id FROM ledger ORDER BY id")]
+    provider, now = Unreliable({charge: 1}), datetime.now(UTC)
+
+    assert await settled(service, provider, now) == []
+    assert await settled(service, provider, now + timedelta(seconds=11)) == [charge, refund]
+
+
+async def test_a_request_that_cannot_expire_holds_up_no_other(service: Harness) -> None:
+    tutor, student = await a_tutor(service), await a_student(service)
+    with clock(service, datetime.now(UTC) - timedelta(hours=30)):
+        broken = await student.books(tutor, in_days(3))
+    with clock(service, datetime.now(UTC) - timedelta(hours=29)):
+        booking = await student.books(tutor, in_days(4))
+    move = "INSERT INTO booking_moves SELECT booking_id, 2, 'expire', status, start_at, by, NULL, NULL, at FROM booking_moves"
+    await rows(service, f"{move} WHERE booking_id = %(id)s RETURNING version", id=broken["id"])
+
+    await work(service, jobs.expire_requests, jobs.measure_overdue)
+
+    states = await rows(service, "SELECT id, status FROM bookings ORDER BY id")
+    assert [(row["id"], row["status"]) for row in states] == [(broken["id"], "PENDING"), (booking["id"], "EXPIRED")]
+    late = {what: jobs.overdue.labels(what)._value.get() for what in ("request", "lesson", "payment")}
+    assert 6 * 3600 <= late["request"] < 7 * 3600
+    assert late["lesson"] == 0
+    assert late["payment"] > 0
 
 
 def _runtime(service: Harness) -> Runtime:

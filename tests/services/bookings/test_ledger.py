@@ -10,13 +10,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.bookings import jobs
-from services.bookings.actions import lessons, moves
+from services.bookings.actions import lessons, moves, packages
 from services.bookings.queries.lessons import Booking
-from services.bookings.rules.money import price
+from services.bookings.rules.money import price, share
 from services.bookings.views.lessons import BookRequest, RescheduleRequest
+from services.bookings.views.packages import PackageRequest
 from shared.auth import Principal
 from shared.db import Tx
-from shared.errors import BadRequest
+from shared.errors import BadRequest, Refusal
 from shared.tokens import Role
 from tests.harness import Harness
 from tests.services.bookings.people import a_student, a_tutor, in_days, rows, work
@@ -73,6 +74,49 @@ async def test_the_ledger_of_a_lesson_sums_to_what_the_student_owes(
     await the_sum_is_right(service, booking.id, cost)
     await work(service, jobs.expire_requests, jobs.complete_lessons)
     await the_sum_is_right(service, booking.id, cost)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    cents=st.integers(1, 100_000),
+    currency=st.sampled_from(["USD", "JPY"]),
+    sessions=st.integers(1, 7),
+    taken=st.integers(0, 4),
+    ends=st.lists(st.sampled_from(["tutor cancels", "student cancels", "decline", "refund", "by hand"]), max_size=6),
+)
+async def test_the_ledger_of_a_purchase_sums_to_what_was_not_paid_back(
+    service: Harness, cents: int, currency: str, sessions: int, taken: int, ends: list[str]
+) -> None:
+    teacher, pupil = await a_tutor(service, currency=currency), await a_student(service)
+    student, tutor = Principal(pupil.user_id, Role.STUDENT), Principal(teacher.user_id, Role.TUTOR)
+    now, cost = in_days(-30), Decimal(cents) / (100 if currency == "USD" else 1)
+    offer = PackageRequest(name="Some", session_count=sessions, price=cost)
+    async with service.database.transaction() as tx:
+        purchase = await packages.buy(tx, student, (await packages.offer(tx, tutor, offer, now)).id, now)
+    booked = []
+    for n in range(min(taken, sessions)):
+        wish = BookRequest(tutor_profile_id=teacher.id, start_at=now + (n + 2) * DAY, use_package_id=purchase.id)
+        async with service.database.transaction() as tx:
+            booked.append(await lessons.book(tx, student, wish, now))
+
+    for end in ends:
+        with suppress(Refusal):
+            async with service.database.transaction() as tx:
+                if end == "refund":
+                    await packages.refund(tx, tutor, purchase.id, now)
+                elif end == "by hand":
+                    await packages.use_credit(tx, tutor, purchase.id, None, now)
+                elif booked:
+                    await ACTS[end](tx, booked.pop(), student, tutor, now)
+
+    (after,) = await rows(service, "SELECT * FROM purchases WHERE id = %(id)s", id=purchase.id)
+    (ledger,) = await rows(service, "SELECT sum(amount) AS owed FROM ledger WHERE purchase_id = %(id)s", id=purchase.id)
+    assert ledger["owed"] == cost - after["refunded"]
+    assert after["refunded"] == share(cost, after["credits_refunded"], sessions, currency)
+    used = len(booked) + after["credits_remaining"] + after["credits_refunded"]
+    assert sessions - used == min(ends.count("by hand"), sessions - used)
+    assert await rows(service, "SELECT l.id FROM ledger l JOIN bookings b ON b.id = l.booking_id WHERE b.purchase_id = %(id)s",
+                      id=purchase.id) == []  # fmt: skip
 
 
 async def the_sum_is_right(service: Harness, booking_id: int, cost: Decimal) -> None:

@@ -88,7 +88,7 @@ async def test_a_lesson_is_cancelled_once(service: Harness) -> None:
     again = await student.client.post(f"/api/bookings/{booking['id']}/cancel")
 
     assert (again.status_code, again.json()["code"]) == (400, "wrong_state")
-    assert "CANCELLED" in again.json()["detail"]
+    assert again.json()["detail"] == "The booking is CANCELLED: it cannot be cancelled."
 
 
 async def test_what_the_student_moves_the_tutor_has_to_confirm(service: Harness) -> None:
@@ -126,6 +126,49 @@ async def test_a_lesson_is_not_moved_onto_another_one(service: Harness) -> None:
     )
 
     assert (answer.status_code, answer.json()["code"]) == (400, "slot_taken")
+
+
+@pytest.mark.parametrize(
+    ("start_at", "code"),
+    [
+        ("9999-12-31T23:55:00-05:00", "validation_error"),
+        ("0001-01-01T00:00:00+05:00", "validation_error"),
+        ("9999-12-31T23:55:00Z", "invalid_start_time"),
+    ],
+)
+async def test_a_lesson_is_not_moved_to_the_end_of_time(service: Harness, start_at: str, code: str) -> None:
+    _, student, booking = await a_lesson(service)
+
+    answer = await student.client.post(f"/api/bookings/{booking['id']}/reschedule", json={"new_start_time": start_at})
+
+    assert (answer.status_code, answer.json()["code"]) == (422 if code == "validation_error" else 400, code)
+
+
+async def test_a_request_that_the_tutor_never_agreed_to_is_withdrawn_free_at_any_time(service: Harness) -> None:
+    _, student, booking = await a_lesson(service, confirmed=False)
+    path = f"/api/bookings/{booking['id']}/cancel"
+    await rows(service, "UPDATE bookings SET respond_by = start_at RETURNING id")
+
+    with clock(service, in_days(3) - HOUR):
+        withdrawn = (await student.client.post(path)).json()
+
+    assert (withdrawn["status"], withdrawn["refund_amount"]) == ("CANCELLED", 45.0)
+
+
+@pytest.mark.parametrize(("confirmed_again", "refund"), [(False, 0.0), (True, 45.0)])
+async def test_moving_a_lesson_away_does_not_make_a_late_cancellation_free(
+    service: Harness, confirmed_again: bool, refund: float
+) -> None:
+    tutor, student, booking = await a_lesson(service)
+    path = f"/api/bookings/{booking['id']}"
+
+    with clock(service, in_days(3) - 13 * HOUR):
+        await student.client.post(f"{path}/reschedule", json={"new_start_time": in_days(9).isoformat()})
+        if confirmed_again:
+            await tutor.confirms(booking["id"])
+        cancelled = (await student.client.post(f"{path}/cancel")).json()
+
+    assert (cancelled["status"], cancelled["refund_amount"]) == ("CANCELLED", refund)
 
 
 async def test_a_lesson_may_be_moved_into_its_own_time(service: Harness) -> None:

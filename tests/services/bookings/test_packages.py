@@ -181,10 +181,107 @@ async def test_a_credit_that_comes_back_to_an_expired_purchase_can_still_be_used
     await tutor.confirms(booking["id"])
 
     with clock(service, in_days(4)):
-        await tutor.client.post(f"/api/bookings/{booking['id']}/cancel")
-        answer = await student.asks(tutor, in_days(6), use_package_id=package["id"])
+        cancelled = (await tutor.client.post(f"/api/bookings/{booking['id']}/cancel")).json()
+        left = await credits(student)
+        again = await student.books(tutor, in_days(26), use_package_id=package["id"])
+        await tutor.confirms(again["id"])
+        none_left = await student.asks(tutor, in_days(7), use_package_id=package["id"])
+    with clock(service, in_days(20)):  # the two weeks of grace are over
+        await tutor.client.post(f"/api/bookings/{again['id']}/cancel")
+        lost = await student.asks(tutor, in_days(23), use_package_id=package["id"])
 
+    assert (cancelled["refund_amount"], cancelled["credit_returned"]) == (0.0, True)
+    assert left == 1  # not the four that had been left unused
+    assert [none_left.status_code, lost.status_code] == [402, 402]
+
+
+async def test_each_credit_taken_while_the_purchase_was_good_has_its_days_of_grace(service: Harness) -> None:
+    tutor, student = await a_tutor(service), await a_student(service)
+    package = await offered(tutor, validity_days=2)
+    await bought(student, package)
+    booked = [await student.books(tutor, in_days(day), use_package_id=package["id"]) for day in (10, 40)]
+    for booking in booked:
+        await tutor.confirms(booking["id"])
+
+    answers = []
+    for day, booking in zip((4, 30), booked, strict=True):
+        with clock(service, in_days(day)):
+            await tutor.client.post(f"/api/bookings/{booking['id']}/cancel")
+            answers.append(await credits(student))
+    with clock(service, in_days(31)):
+        answer = await student.asks(tutor, in_days(33), use_package_id=package["id"])
+
+    assert answers == [1, 1]
     assert answer.status_code == 201
+
+
+@pytest.mark.parametrize("ending", ["decline", "expire", "mark-no-show-tutor"])
+async def test_a_lesson_that_was_not_held_by_no_fault_of_the_students_gives_the_credit_back(
+    service: Harness, ending: str
+) -> None:
+    tutor, student = await a_tutor(service), await a_student(service)
+    package = await offered(tutor)
+    await bought(student, package)
+    with clock(service, in_days(-3)):
+        booking = await student.books(tutor, in_days(-1), use_package_id=package["id"])
+        path = f"/api/tutor/bookings/{booking['id']}"
+        if ending == "decline":
+            await tutor.client.post(f"{path}/decline")
+        if ending == "mark-no-show-tutor":
+            await tutor.confirms(booking["id"])
+    if ending == "expire":
+        await work(service, jobs.expire_requests)
+    if ending == "mark-no-show-tutor":
+        with clock(service, in_days(-1) + timedelta(hours=1)):
+            await service.person(next_id(), "admin").post(f"{path}/{ending}")
+
+    detail = (await student.client.get(f"/api/bookings/{booking['id']}")).json()
+    assert (detail["credit_returned"], detail["package"]["credits_remaining"]) == (True, 5)
+
+
+async def test_a_credit_that_is_kept_is_said_to_be(service: Harness) -> None:
+    tutor, student = await a_tutor(service), await a_student(service)
+    package = await offered(tutor)
+    await bought(student, package)
+    booking = await student.books(tutor, in_days(3), use_package_id=package["id"])
+    await tutor.confirms(booking["id"])
+
+    with clock(service, in_days(3) - timedelta(hours=23)):
+        cancelled = (await student.client.post(f"/api/bookings/{booking['id']}/cancel")).json()
+
+    assert cancelled["credit_returned"] is False
+
+
+@pytest.mark.parametrize(("currency", "price"), [("USD", 100), ("USD", 0.05), ("JPY", 100)])
+async def test_what_is_paid_back_credit_by_credit_sums_to_the_price(service: Harness, currency: str, price: float) -> None:
+    tutor, student = await a_tutor(service, currency=currency, hourly_rate=3000), await a_student(service)
+    purchase = await bought(student, await offered(tutor, price=price, session_count=3))
+    booked = [await student.books(tutor, in_days(3 + n), use_package_id=purchase["id"]) for n in range(2)]
+
+    await tutor.client.post(f"/api/packages/purchases/{purchase['id']}/refund")
+    for booking in booked:
+        await tutor.client.post(f"/api/bookings/{booking['id']}/cancel")
+
+    (after,) = (await student.client.get("/api/packages/purchases")).json()
+    assert after["refund_amount"] == price
+    assert await rows(service, "SELECT sum(amount) AS owed FROM ledger") == [{"owed": 0}]
+
+
+async def test_administrators_find_purchases_and_nobody_else_finds_others(service: Harness) -> None:
+    tutor, student, other = await a_tutor(service), await a_student(service), await a_student(service)
+    package = await offered(tutor)
+    first, second = await bought(student, package), await bought(other, package)
+    third = await bought(student, await offered(await a_tutor(service)))
+    admin, path = service.person(next_id(), "admin"), "/api/packages/purchases"
+
+    async def found(query: str) -> list[int]:
+        return [p["id"] for p in (await admin.get(f"{path}{query}")).json()]
+
+    assert await found("") == [third["id"], second["id"], first["id"]]
+    assert await found(f"?student_id={student.user_id}") == [third["id"], first["id"]]
+    assert await found(f"?student_id={student.user_id}&tutor_id={tutor.id}") == [first["id"]]
+    refused = await tutor.client.get(f"{path}?student_id={student.user_id}")
+    assert (refused.status_code, refused.json()["code"]) == (403, "wrong_role")
 
 
 async def test_an_edited_package_leaves_purchases_as_they_were_bought(service: Harness) -> None:

@@ -8,7 +8,17 @@ from httpx import Response
 
 from services.bookings import jobs
 from tests.harness import Harness
-from tests.services.bookings.people import a_student, a_tutor, clock, in_days, request, rows, work
+from tests.services.bookings.people import (
+    a_completed_lesson,
+    a_student,
+    a_tutor,
+    clock,
+    in_days,
+    purged,
+    request,
+    rows,
+    work,
+)
 
 
 def outcomes(answers: list[Response]) -> Counter[tuple[int, str]]:
@@ -95,7 +105,7 @@ async def test_bookings_and_uses_by_hand_share_the_credits(service: Harness) -> 
     assert taken[402] == 15
 
 
-async def test_confirm_against_cancel_has_one_winner(service: Harness) -> None:
+async def test_decline_against_cancel_has_one_winner(service: Harness) -> None:
     tutor, student = await a_tutor(service), await a_student(service)
     for n in range(10):
         booking = await student.books(tutor, in_days(3 + n))
@@ -108,6 +118,77 @@ async def test_confirm_against_cancel_has_one_winner(service: Harness) -> None:
         assert sorted([declined.status_code, cancelled.status_code]) == [200, 400]
     refunds = await rows(service, "SELECT count(*) AS n FROM ledger WHERE kind = 'refund' GROUP BY booking_id")
     assert refunds == [{"n": 1}] * 10
+
+
+async def test_confirm_against_cancel_ends_cancelled_in_one_order_or_the_other(service: Harness) -> None:
+    tutor, student = await a_tutor(service), await a_student(service)
+    for n in range(10):
+        booking = await student.books(tutor, in_days(3 + n))
+
+        confirmed, cancelled = await asyncio.gather(
+            tutor.client.post(f"/api/tutor/bookings/{booking['id']}/confirm"),
+            student.client.post(f"/api/bookings/{booking['id']}/cancel"),
+        )
+
+        assert (confirmed.status_code, cancelled.status_code) in ((200, 200), (400, 200))
+        detail = (await student.client.get(f"/api/bookings/{booking['id']}")).json()
+        assert (detail["status"], detail["refund_amount"]) == ("CANCELLED", 45.0)
+        made = [move["action"] for move in detail["history"]]
+        assert made == (["request", "confirm", "cancel"] if confirmed.status_code == 200 else ["request", "cancel"])
+        versions = await rows(service, "SELECT version FROM booking_moves WHERE booking_id = %(id)s ORDER BY 1", id=booking["id"])
+        assert [row["version"] for row in versions] == list(range(1, len(made) + 1))
+    refunds = await rows(service, "SELECT count(*) AS n FROM ledger WHERE kind = 'refund' GROUP BY booking_id")
+    assert refunds == [{"n": 1}] * 10
+
+
+async def test_one_key_sent_ten_times_at_once_buys_once(service: Harness) -> None:
+    tutor, student = await a_tutor(service), await a_student(service)
+    package = (await tutor.client.post("/api/packages", json={"name": "Five", "session_count": 5, "price": 200})).json()
+    path = f"/api/packages/{package['id']}/purchase"
+
+    answers = await asyncio.gather(*(student.client.post(path, headers={"Idempotency-Key": "same"}) for _ in range(10)))
+
+    assert {a.status_code for a in answers} == {201}
+    assert len({a.json()["id"] for a in answers}) == 1
+    assert await rows(service, "SELECT count(*) AS n FROM ledger") == [{"n": 1}]
+
+
+async def test_lessons_booked_at_once_use_up_one_purchase_and_then_the_next(service: Harness) -> None:
+    tutor, student = await a_tutor(service), await a_student(service)
+    package = (await tutor.client.post("/api/packages", json={"name": "One", "session_count": 1, "price": 40})).json()
+    for _ in range(4):
+        await student.client.post(f"/api/packages/{package['id']}/purchase")
+
+    taken = await asyncio.gather(
+        *(student.asks(tutor, in_days(3 + n), use_package_id=package["id"]) for n in range(2)),
+        *(tutor.client.patch(f"/api/packages/{package['id']}/use-credit") for _ in range(2)),
+    )
+
+    assert sorted(a.status_code for a in taken) == [200, 200, 201, 201]
+
+
+async def test_people_who_leave_together_never_block_each_other(service: Harness) -> None:
+    tutors, students = [await a_tutor(service) for _ in range(4)], [await a_student(service) for _ in range(4)]
+    for t, tutor in enumerate(tutors):
+        for s, student in enumerate(students):
+            await student.books(tutor, in_days(3 + (t + s) % 4))
+
+    leaving = [(tutor.user_id, "tutor") for tutor in tutors] + [(student.user_id, "student") for student in students]
+    await asyncio.gather(*(purged(service, user_id, role) for user_id, role in leaving))
+
+    assert await rows(service, "SELECT status, count(*) AS n FROM bookings GROUP BY 1") == [{"status": "CANCELLED", "n": 16}]
+    assert await rows(service, "SELECT sum(amount) AS owed FROM ledger") == [{"owed": 0}]
+
+
+async def test_two_answers_to_one_review_at_once_make_one(service: Harness) -> None:
+    tutor, student = await a_tutor(service), await a_student(service)
+    booking = await a_completed_lesson(service, tutor, student)
+    review = (await student.client.post("/api/reviews", json={"booking_id": booking["id"], "rating": 5})).json()
+    path = f"/api/reviews/{review['id']}/response"
+
+    answers = await asyncio.gather(*(tutor.client.post(path, json={"response": f"Thanks {n}"}) for n in range(5)))
+
+    assert outcomes(answers) == {(201, ""): 1, (409, "already_answered"): 4}
 
 
 async def test_a_reschedule_into_a_slot_being_booked_has_one_winner(service: Harness) -> None:

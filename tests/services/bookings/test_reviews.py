@@ -112,6 +112,29 @@ async def test_a_review_can_be_edited_for_a_week(service: Harness) -> None:
     assert (late.status_code, late.json()["code"]) == (400, "edit_too_late")
 
 
+async def test_an_edit_that_changes_nothing_is_told_to_nobody(service: Harness) -> None:
+    student, review = await a_review(service, await a_tutor(service), comment="Good")
+    said = len(await service.outbox())
+
+    for nothing in ({}, {"rating": 5}, {"comment": " Good "}):
+        answer = await student.client.patch(f"/api/reviews/{review['id']}", json=nothing)
+        assert (answer.status_code, answer.json()) == (200, review)
+
+    assert len(await service.outbox()) == said
+
+
+async def test_reviews_of_a_tutor_who_is_not_shown_are_not_either(service: Harness) -> None:
+    tutor, rejected = await a_tutor(service), await a_tutor(service)
+    await a_review(service, tutor)
+    await a_review(service, rejected)
+    await deactivated(service, tutor.user_id, "tutor")
+    await rejected.changes(status="rejected")
+
+    for tutor_id in (tutor.id, rejected.id):
+        for page in (1, 2):
+            assert (await service.client().get(f"/api/reviews/tutors/{tutor_id}?page={page}")).status_code == 404
+
+
 async def test_the_tutor_answers_once(service: Harness) -> None:
     tutor = await a_tutor(service)
     _, review = await a_review(service, tutor)

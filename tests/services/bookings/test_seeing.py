@@ -164,6 +164,24 @@ async def test_everything_can_be_compared_field_by_field(service: Harness, side:
     assert sum(block["count"] for block in blocks) == (2 if entity == "user" else 1)
 
 
+async def test_what_is_said_again_of_a_lesson_says_when_it_was_first_answered(service: Harness) -> None:
+    tutor, student = await a_tutor(service), await a_student(service)
+    answered, open_ = await student.books(tutor, in_days(3)), await student.books(tutor, in_days(4))
+    first = in_days(-1)
+    with clock(service, first):
+        await tutor.confirms(answered["id"])
+    await student.client.post(f"/api/bookings/{answered['id']}/reschedule", json={"new_start_time": in_days(5).isoformat()})
+    await tutor.confirms(answered["id"])
+
+    ids = [answered["id"], open_["id"]]
+    await service.internal().post("/internal/integrity/owned/booking/resend", json={"ids": ids})
+    asked = [(await service.internal().get(f"/internal/bookings/{id_}")).json()["answered_at"] for id_ in ids]
+
+    said = [e["data"]["answered_at"] for e in await service.outbox("bookings.booking.snapshotted.v1")]
+    assert [at and datetime.fromisoformat(at) for at in said] == [first, None]
+    assert asked == said
+
+
 async def test_what_differs_elsewhere_is_said_again(service: Harness) -> None:
     tutor, student = await a_tutor(service), await a_student(service)
     booking, other = await student.books(tutor, in_days(3)), await student.books(tutor, in_days(4))

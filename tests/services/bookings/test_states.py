@@ -75,6 +75,7 @@ def lesson(status: Status = Status.CONFIRMED, starts_in: timedelta = 48 * HOUR, 
         "price": Decimal("45.00"),
         "times_moved": 0,
         "free_cancellation": False,
+        "moved_from": None,
     }
     return Lesson(**fields | changes)  # type: ignore[arg-type]  # each test names fields that exist
 
@@ -94,6 +95,32 @@ def test_what_a_cancellation_pays_back(by: By, starts_in: timedelta, free: bool,
     verdict = rules.moved(lesson(starts_in=starts_in, free_cancellation=free), Move.CANCEL, by, NOW)
 
     assert (verdict.lesson.status, verdict.paid_back) == (Status.CANCELLED, paid_back)
+
+
+@pytest.mark.parametrize(
+    ("moved_from", "starts_in", "paid_back"),
+    [
+        (None, timedelta(seconds=1), True),
+        (NOW + 24 * HOUR, 99 * HOUR, True),
+        (NOW + 23 * HOUR, 99 * HOUR, False),
+        (NOW + 99 * HOUR, 23 * HOUR, False),
+    ],
+)
+def test_a_request_is_withdrawn_free_unless_the_tutor_had_agreed_to_a_time_that_is_near(
+    moved_from: datetime | None, starts_in: timedelta, paid_back: bool
+) -> None:
+    asked = lesson(Status.PENDING, starts_in, moved_from=moved_from, respond_by=NOW + HOUR)
+
+    assert rules.moved(asked, Move.CANCEL, By.STUDENT, NOW).paid_back is paid_back
+
+
+def test_the_time_a_tutor_agreed_to_is_kept_until_another_one_is() -> None:
+    once = rules.rescheduled(lesson(), NOW + 72 * HOUR, By.STUDENT, NOW).lesson
+    twice = rules.rescheduled(once, NOW + 96 * HOUR, By.STUDENT, NOW).lesson
+
+    assert (once.moved_from, twice.moved_from) == (NOW + 48 * HOUR, NOW + 48 * HOUR)
+    assert rules.moved(twice, Move.CONFIRM, By.TUTOR, NOW).lesson.moved_from is None
+    assert rules.rescheduled(lesson(Status.PENDING), NOW + 72 * HOUR, By.STUDENT, NOW).lesson.moved_from is None
 
 
 @pytest.mark.parametrize("by", [By.STUDENT, By.TUTOR])
@@ -225,30 +252,48 @@ class Life(RuleBasedStateMachine):
     def move(self, move: Move, by: By) -> None:
         if by is By.SYSTEM and not self.system_may(move):
             return
-        before = self.lesson
+        before, expected = self.lesson, self.expected(move, by)
         try:
             verdict = rules.moved(before, move, by, self.now)
         except Refusal:
+            assert expected is None
             return
-        found = before.status if by is By.SYSTEM else self.model
-        assert (found, move, by, verdict.lesson.status) in TRANSITIONS
+        assert verdict.lesson.status == expected
         self.lesson, self.model = verdict.lesson, str(verdict.lesson.status)
         if verdict.paid_back:
             self.paid -= 10
 
+    def expected(self, move: Move, by: By) -> str | None:
+        """The status after the move, or None where it is to be refused."""
+        found = str(self.lesson.status) if by is By.SYSTEM else self.model
+        new = next((n for old, m, b, n in TRANSITIONS if (old, m, b) == (found, move, by)), None)
+        starts, ends = self.lesson.start_at, self.lesson.end_at
+        if move is Move.CANCEL and by is not By.SYSTEM and self.now >= starts:
+            return None
+        if move in (Move.MISS_STUDENT, Move.MISS_TUTOR):
+            return new if starts + HOUR / 6 <= self.now <= ends + 24 * HOUR else None
+        return new
+
     def system_may(self, move: Move) -> bool:
-        """The worker asks first whether a move is due; the end of an account cancels only what is still to come."""
+        """The worker makes a move only when it is due; the end of an account cancels only what is still to come."""
         if move is Move.CANCEL:
             return self.model in ("PENDING", "CONFIRMED") and self.now < self.lesson.start_at
-        return rules.is_due(self.lesson, move, self.now) if move in (Move.EXPIRE, Move.COMPLETE) else False
+        due = {Move.EXPIRE: ("PENDING", "EXPIRED"), Move.COMPLETE: ("CONFIRMED", "COMPLETED")}
+        return (self.lesson.status, self.model) == due.get(move)
 
     @rule(by=st.sampled_from([By.STUDENT, By.TUTOR]), later=st.integers(-500, 5000))
     def reschedule(self, by: By, later: int) -> None:
+        wanted = self.lesson.start_at + timedelta(minutes=5 * later)
+        new = next((n for old, m, b, n in TRANSITIONS if (old, m, b) == (self.model, "reschedule", by)), None)
+        in_time = self.now <= self.lesson.start_at - 12 * HOUR and self.lesson.times_moved < 3
+        possible = later != 0 and self.now + HOUR <= wanted <= self.now + 180 * 24 * HOUR
+        expected = new if in_time and possible else None
         try:
-            verdict = rules.rescheduled(self.lesson, self.lesson.start_at + timedelta(minutes=5 * later), by, self.now)
+            verdict = rules.rescheduled(self.lesson, wanted, by, self.now)
         except Refusal:
+            assert expected is None
             return
-        assert (self.model, "reschedule", by, verdict.lesson.status) in TRANSITIONS
+        assert verdict.lesson.status == expected
         self.lesson, self.model = verdict.lesson, str(verdict.lesson.status)
 
     @invariant()
