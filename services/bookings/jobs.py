@@ -3,8 +3,7 @@
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
-from prometheus_client import Gauge
-
+from services.bookings import metrics
 from services.bookings.actions import money, timed
 from services.bookings.payments import PROVIDERS
 from services.bookings.queries import lessons
@@ -13,7 +12,6 @@ from shared.db import Tx
 from shared.worker import Job, Runtime
 
 BATCH = 100
-overdue = Gauge("edustream_overdue_seconds", "By how much the oldest thing that time should have moved on is late", ["what"])
 Step = Callable[[Tx, int, datetime], Awaitable[int]]
 
 
@@ -53,7 +51,7 @@ async def measure_overdue(runtime: Runtime) -> None:
     """Export how late the other jobs are."""
     async with runtime.database.reading() as tx:
         for row in await tx.rows(lessons.OVERDUE, now=datetime.now(UTC)):
-            overdue.labels(row["what"]).set(row["seconds"])
+            metrics.overdue.labels(row["what"]).set(row["seconds"])
 
 
 JOBS = (

@@ -12,6 +12,7 @@ import yaml
 from prometheus_client import REGISTRY
 
 import gateway.metrics
+import services.bookings.metrics
 import services.notifications.metrics
 import shared.metrics
 from deploy.k8s.manifests import NAMESPACE, files
@@ -19,7 +20,7 @@ from deploy.local.processes import SERVICES
 from deploy.local.settings import ROOT
 
 FOLDER = ROOT / "deploy" / "observability"
-MODULES = (gateway.metrics, services.notifications.metrics, shared.metrics)
+MODULES = (gateway.metrics, services.bookings.metrics, services.notifications.metrics, shared.metrics)
 SUFFIXES = {"counter": ["_total"], "histogram": ["_bucket", "_count", "_sum"], "gauge": [""]}
 FROM_ELSEWHERE = {"up", "process_resident_memory_bytes"}  # of Prometheus itself, and of its client library
 METRIC = re.compile(r"\b(edustream_\w+|process_\w+|up\b)")
@@ -45,7 +46,7 @@ def asked() -> set[str]:
 
 
 def test_what_dashboards_and_alerts_ask_for_is_exported() -> None:
-    assert len(MODULES) == 3
+    assert len(MODULES) == 4
     assert asked() - FROM_ELSEWHERE <= exported()
 
 

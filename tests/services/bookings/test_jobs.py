@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from services.bookings import jobs
+from services.bookings import jobs, metrics
 from services.bookings.actions import money, timed
 from services.bookings.queries.packages import Entry
 from shared.db import Tx
@@ -194,7 +194,7 @@ async def test_a_request_that_cannot_expire_holds_up_no_other(service: Harness) 
 
     states = await rows(service, "SELECT id, status FROM bookings ORDER BY id")
     assert [(row["id"], row["status"]) for row in states] == [(broken["id"], "PENDING"), (booking["id"], "EXPIRED")]
-    late = {what: jobs.overdue.labels(what)._value.get() for what in ("request", "lesson", "payment")}
+    late = {what: metrics.overdue.labels(what)._value.get() for what in ("request", "lesson", "payment")}
     assert 6 * 3600 <= late["request"] < 7 * 3600
     assert late["lesson"] == 0
     assert late["payment"] > 0
