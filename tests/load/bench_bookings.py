@@ -23,7 +23,8 @@ from tests.services.bookings.people import in_days
 
 SIZES = (10_000, 1_000_000)
 TIMES = 300
-BUSY = 1  # the tutor with a full calendar, and the student with most lessons
+BUSY = 1  # the tutor with a full calendar
+OLD, PAST = 2, 20_000  # the tutor, and the student, with a past of so many lessons
 
 INTO: LiteralString = """
 INSERT INTO bookings (student_id, tutor_id, tutor_user_id, start_at, end_at, lesson_type, status, price, currency, respond_by,
@@ -42,7 +43,9 @@ FILL: dict[str, LiteralString] = {
     """,
     "COMPLETED": f"""
       {INTO} SELECT n %% (%(size)s / 10) + 1, n %% (%(size)s / 100) + 1, 10_000_000 + n %% (%(size)s / 100) + 1, {SAME}
-      FROM generate_series(1, %(size)s * 9 / 10) AS n, LATERAL (SELECT now() - n * interval '37 seconds' AS at) AS times
+      FROM generate_series(1, %(size)s * 9 / 10) AS n, LATERAL (SELECT now() - n * interval '37 seconds' AS at) AS times;
+      {INTO} SELECT %(old)s, %(old)s, 10_000_000 + %(old)s, {SAME}
+      FROM generate_series(1, %(past)s) AS n, LATERAL (SELECT now() - n * interval '2 hours' AS at) AS times
     """,
     "CONFIRMED": f"""
       {INTO} SELECT n, n %% (%(size)s / 100) + 1, 10_000_000 + n %% (%(size)s / 100) + 1, {SAME}
@@ -65,7 +68,7 @@ Times = dict[str, list[float]]
 
 @contextmanager
 def filled(size: int) -> Iterator[str]:
-    """A migrated database with `size` lessons, vacuumed as autovacuum would have it."""
+    """A migrated database with `size` lessons and those of the long past, vacuumed as autovacuum would have it."""
     server, name = os.environ["DATABASE_SERVER_URL"], f"bench_bookings_{size}"
     with psycopg.connect(f"{server}/postgres", autocommit=True) as admin:
         admin.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
@@ -74,7 +77,7 @@ def filled(size: int) -> Iterator[str]:
             migrations.upgrade("bookings", f"{server}/{name}")
             with psycopg.connect(f"{server}/{name}", autocommit=True) as connection:
                 for status, statement in FILL.items():
-                    parameters = {"size": size, "busy": BUSY, "status": status}
+                    parameters = {"size": size, "busy": BUSY, "old": OLD, "past": PAST, "status": status}
                     psycopg.ClientCursor(connection).execute(statement, parameters)
                 connection.execute("VACUUM ANALYZE")
             yield f"{server}/{name}"
@@ -98,6 +101,7 @@ async def measure(size: int, url: str) -> Times:
         tutors, day = size // 100, in_days(2).date()
         range_ = {"start_date": str(day), "end_date": str(day + timedelta(days=30)), "include_unavailable": "true"}
         student, teacher = service.person(BUSY), service.person(10_000_000 + BUSY, "tutor")
+        old = service.person(OLD), service.person(10_000_000 + OLD, "tutor")
         booking = await one_of(student)
         return {
             "two bare INSERTs": await timed(lambda n: bare(service, n, tutors)),
@@ -105,6 +109,8 @@ async def measure(size: int, url: str) -> Times:
             "book a taken slot": await timed(lambda n: refused(service, n)),
             "list, student": await timed(lambda _: got(student, "/api/bookings")),
             "list, busy tutor, upcoming": await timed(lambda _: got(teacher, "/api/bookings?role=tutor&status=upcoming")),
+            "list, old student, upcoming": await timed(lambda _: got(old[0], "/api/bookings?status=upcoming")),
+            "list, old tutor, pending": await timed(lambda _: got(old[1], "/api/bookings?role=tutor&status=pending")),
             "one lesson": await timed(lambda _: got(student, f"/api/bookings/{booking}")),
             "31 days of a busy tutor's slots": await timed(
                 lambda _: got(student, f"/api/tutors/{BUSY}/available-slots", **range_)
