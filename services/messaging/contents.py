@@ -35,13 +35,18 @@ class Kind:
     extensions: tuple[str, ...]
 
 
+Reader = Callable[[bytes], Kind | None]
+
 PNG = Kind("image/png", ("png",))
 JPEG = Kind("image/jpeg", ("jpg", "jpeg", "jpe", "jfif"))
 GIF = Kind("image/gif", ("gif",))
 WEBP = Kind("image/webp", ("webp",))
 HEIC = Kind("image/heic", ("heic", "heif"))
 PDF = Kind("application/pdf", ("pdf",))
-TEXT = Kind("text/plain; charset=utf-8", ("txt", "csv", "tsv", "md", "rst", "tex", "bib", "log", "srt"))
+_TEXTS = ("txt", "csv", "tsv", "md", "rst", "tex", "bib", "log", "srt")
+TEXT = Kind("text/plain; charset=utf-8", _TEXTS)
+TEXT_UTF_16 = Kind("text/plain; charset=utf-16", _TEXTS)
+TEXT_WINDOWS = Kind("text/plain; charset=windows-1252", _TEXTS)
 RTF = Kind("application/rtf", ("rtf",))
 _OPEN_XML = "application/vnd.openxmlformats-officedocument."
 DOCX = Kind(f"{_OPEN_XML}wordprocessingml.document", ("docx",))
@@ -55,7 +60,7 @@ DOC = Kind("application/msword", ("doc",))
 XLS = Kind("application/vnd.ms-excel", ("xls",))
 PPT = Kind("application/vnd.ms-powerpoint", ("ppt",))
 
-KINDS = (PNG, JPEG, GIF, WEBP, HEIC, PDF, TEXT, RTF, DOCX, XLSX, PPTX, ODT, ODS, ODP, DOC, XLS, PPT)
+KINDS = (PNG, JPEG, GIF, WEBP, HEIC, PDF, TEXT, TEXT_UTF_16, TEXT_WINDOWS, RTF, DOCX, XLSX, PPTX, ODT, ODS, ODP, DOC, XLS, PPT)
 
 _READABLE = ("PNG", "JPEG", "GIF", "WEBP")
 _IMAGES = {"PNG": PNG, "JPEG": JPEG, "MPO": JPEG, "GIF": GIF, "WEBP": WEBP}  # MPO: a JPEG with a second picture, as cameras write
@@ -69,11 +74,17 @@ def kind_of(content: bytes) -> Kind:
     """Raises `EmptyFile`, `UnsupportedFile`. Reads the whole file: call it on a thread."""
     if not content:
         raise EmptyFile
-    read = next((reader for start, reader in _READERS if content.startswith(start)), _heic if content[4:8] == b"ftyp" else _text)
+    read = next((reader for start, reader in _READERS if content.startswith(start)), _by_its_middle(content))
     kind = read(content)
     if kind is None:
         raise UnsupportedFile
     return kind
+
+
+def _by_its_middle(content: bytes) -> Reader:
+    if content[4:8] == b"ftyp":
+        return _heic
+    return _image if content.startswith(b"RIFF") and content[8:12] == b"WEBP" else _text
 
 
 def _image(content: bytes) -> Kind | None:
@@ -122,20 +133,31 @@ def _ole(content: bytes) -> Kind | None:
 
 
 def _text(content: bytes) -> Kind | None:
+    kind, encoding = _encoding(content)
     try:
-        text = content.removeprefix(codecs.BOM_UTF8).decode()
+        text = content.decode(encoding)
     except UnicodeDecodeError:
         return None
-    return None if _CONTROL.search(text) or _ACTIVE_TEXT.match(text) else TEXT
+    return None if _CONTROL.search(text) or _ACTIVE_TEXT.match(text) else kind
 
 
-_READERS: tuple[tuple[bytes, Callable[[bytes], Kind | None]], ...] = (
+def _encoding(content: bytes) -> tuple[Kind, str]:
+    """UTF-16 where a mark says so, UTF-8, or else what Windows takes for plain text."""
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return TEXT_UTF_16, "utf-16"
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        return TEXT_WINDOWS, "cp1252"
+    return TEXT, "utf-8-sig"
+
+
+_READERS: tuple[tuple[bytes, Reader], ...] = (
     (b"\x89PNG\r\n\x1a\n", _image),
     (b"\xff\xd8\xff", _image),
     (b"GIF8", _image),
-    (b"RIFF", _image),
     (b"%PDF-", lambda _: PDF),
     (b"{\\rtf", _rich_text),
-    (b"PK", _zip),
+    (b"PK\x03\x04", _zip),
     (_OLE_HEADER, _ole),
 )
