@@ -21,6 +21,10 @@ ON CONFLICT (user_id, key) DO UPDATE SET fingerprint = excluded.fingerprint, ans
 WHERE idempotency_keys.created_at < now() - interval '24 hours'
 """
 FIND = "SELECT fingerprint, answer FROM idempotency_keys WHERE user_id = %(user_id)s AND key = %(key)s"
+IS_ANSWERED = """
+SELECT EXISTS (SELECT FROM idempotency_keys
+  WHERE user_id = %(user_id)s AND key = %(key)s AND created_at >= now() - interval '24 hours')
+"""
 KEEP = "UPDATE idempotency_keys SET answer = %(answer)s::jsonb WHERE user_id = %(user_id)s AND key = %(key)s"
 FORGET = """
 DELETE FROM idempotency_keys WHERE (user_id, key) IN (
@@ -53,6 +57,13 @@ class Once:
         answer = await create()
         await tx.run(KEEP, **mine, answer=answer.model_dump_json())
         return answer
+
+    async def remembered(self, tx: Tx, actor: Principal, request: object, view: type[V]) -> V | None:
+        """The answer to this very request, if it was answered before: for what has work to do before its transaction."""
+        mine: dict[str, object] = {"user_id": actor.user_id, "key": self._key}
+        if self._key is None or not await tx.value(IS_ANSWERED, **mine):
+            return None
+        return await self._again(tx, mine, hashlib.sha256(_canonical(view, request)).digest(), view)
 
     async def _again(self, tx: Tx, mine: dict[str, object], fingerprint: bytes, view: type[V]) -> V:
         rows = await tx.rows(FIND, **mine)

@@ -13,6 +13,7 @@ from services.messaging import queries
 from services.messaging.contents import kind_of
 from services.messaging.names import safe_name
 from services.messaging.settings import MessagingSettings
+from shared import logs
 from shared.db import Database
 from shared.errors import TooLarge
 from shared.storage import Storage
@@ -20,6 +21,9 @@ from shared.worker import Runtime
 
 MAX_SIZE = 10 * 1024 * 1024
 PATIENCE = timedelta(hours=1)  # an upload whose message is not committed by then has failed
+PAUSE = timedelta(minutes=5)  # until removing is tried again where the store failed
+
+log = logs.get(__name__)
 
 
 class FileTooLarge(TooLarge):
@@ -52,9 +56,7 @@ async def accept(file: UploadFile) -> Upload:
     content = await file.read(MAX_SIZE + 1)
     if len(content) > MAX_SIZE:
         raise FileTooLarge
-    kind = await asyncio.to_thread(kind_of, content)
-    name = safe_name(file.filename, kind)
-    return Upload(name, kind.content_type, content, hashlib.sha256(content).hexdigest(), secrets.token_hex(24))
+    return await asyncio.to_thread(_judge, content, file.filename)
 
 
 async def keep(database: Database, storage: Storage, upload: Upload) -> None:
@@ -76,6 +78,25 @@ async def _remove_some(database: Database, storage: Storage) -> int:
     async with database.transaction() as tx:
         names = [row["object_name"] for row in await tx.rows(queries.DUE_FILES)]
         for name in names:
-            await storage.delete(name)
-            await tx.run(queries.SPARE_FILE, object_name=name)
+            if await _removed(storage, name):
+                await tx.run(queries.SPARE_FILE, object_name=name)
+            else:
+                await tx.run(queries.POSTPONE_FILE, object_name=name, pause=PAUSE)
     return len(names)
+
+
+async def _removed(storage: Storage, name: str) -> bool:
+    """One that cannot be removed now must not keep the others."""
+    try:
+        await storage.delete(name)
+    except Exception as error:  # whatever the store raises
+        log.warning("file_not_removed", object_name=name, error=repr(error))
+        return False
+    return True
+
+
+def _judge(content: bytes, filename: str | None) -> Upload:
+    """For a thread: ten mebibytes are too long to look at, and to digest, for the loop."""
+    kind = kind_of(content)
+    name = safe_name(filename, kind)
+    return Upload(name, kind.content_type, content, hashlib.sha256(content).hexdigest(), secrets.token_hex(24))

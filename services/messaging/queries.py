@@ -23,6 +23,7 @@ class Message:
     read_at: datetime | None
     edited_at: datetime | None
     deleted_at: datetime | None
+    position: int
     attachment_id: int | None = None
     attachment_name: str | None = None
     attachment_type: str | None = None
@@ -66,7 +67,8 @@ class Block:
     created_at: datetime
 
 
-COLUMNS = "m.id, m.sender_id, m.recipient_id, m.text, m.booking_id, m.created_at, m.read_at, m.edited_at, m.deleted_at"
+COLUMNS = """m.id, m.sender_id, m.recipient_id, m.text, m.booking_id, m.created_at, m.read_at, m.edited_at, m.deleted_at,
+  m.position"""
 WITH_ATTACHMENT = f"""{COLUMNS},
   a.id AS attachment_id, a.name AS attachment_name, a.content_type AS attachment_type, a.size AS attachment_size"""
 
@@ -152,20 +154,38 @@ RETURNING id
 """
 ONE_LESS_UNREAD = """
 UPDATE threads SET unread_count = unread_count - 1 WHERE owner_id = %(owner_id)s::bigint AND other_id = %(other_id)s::bigint
+RETURNING unread_count
+"""
+LAST_ID = """
+SELECT m.id FROM threads t JOIN messages m ON m.low_id = least(t.owner_id, t.other_id)
+  AND m.high_id = greatest(t.owner_id, t.other_id) AND m.position = t.message_count
+WHERE t.owner_id = %(owner_id)s::bigint AND t.other_id = %(other_id)s::bigint
 """
 NONE_UNREAD = "UPDATE threads SET unread_count = 0 WHERE owner_id = %(owner_id)s::bigint AND other_id = %(other_id)s::bigint"
 
-EDIT = "UPDATE messages SET text = %(text)s, edited_at = %(now)s WHERE id = %(id)s AND deleted_at IS NULL"
+# Whoever hears of two edits tells the last by this time: it never goes back, whichever clocks the requests came by.
+EDIT = f"""
+UPDATE messages AS m SET text = %(text)s, edited_at = greatest(%(now)s, edited_at + interval '1 microsecond')
+WHERE id = %(id)s AND deleted_at IS NULL RETURNING {COLUMNS}
+"""
 DELETE = f"""
 UPDATE messages AS m SET text = '', deleted_at = %(now)s WHERE id = %(id)s AND deleted_at IS NULL RETURNING {COLUMNS}
 """
+
+# What a repeated request with the same Idempotency-Key would be answered.
+REWORD_ANSWER = """
+UPDATE idempotency_keys SET answer = answer || %(changes)s::jsonb
+WHERE user_id = %(sender_id)s AND (answer ->> 'id')::bigint = %(id)s
+"""
+FORGET_ANSWERS = "DELETE FROM idempotency_keys WHERE user_id = %(id)s"
 
 # Own messages first: the index holds the pair beside the words, so other people's messages are never looked at.
 _FOUND = """
 FROM messages m
 WHERE ARRAY[m.low_id, m.high_id] @> %(mine)s::bigint[] AND m.text ILIKE %(longest)s::text AND m.text ILIKE ALL (%(all)s::text[])
 """
-FOUND_COUNT = f"SELECT count(*) {_FOUND}"
+# A word that is in a million messages is not counted a million times.
+FOUND_COUNT = f"SELECT count(*) FROM (SELECT {_FOUND} LIMIT %(most)s) AS counted"
 SEARCH = f"""
 SELECT {WITH_ATTACHMENT}, p.id AS other_id, p.name AS other_name
 FROM (SELECT m.* {_FOUND} ORDER BY m.id DESC LIMIT %(limit)s OFFSET %(offset)s) AS m
@@ -188,12 +208,19 @@ INSERT INTO doomed_files (object_name, due_at) SELECT object_name, now() FROM go
 """
 DOOM_FILE = "INSERT INTO doomed_files (object_name, due_at) VALUES (%(object_name)s, now() + %(patience)s::interval)"
 SPARE_FILE = "DELETE FROM doomed_files WHERE object_name = %(object_name)s"
+POSTPONE_FILE = "UPDATE doomed_files SET due_at = now() + %(pause)s::interval WHERE object_name = %(object_name)s"
 DUE_FILES = "SELECT object_name FROM doomed_files WHERE due_at <= now() ORDER BY due_at LIMIT 100 FOR UPDATE SKIP LOCKED"
 
+# Who writes and who blocks wait for each other, so that nothing is written after the answer to a block. Writing does not exclude
+# writing here: the rows of the thread number the messages.
+_PAIR = """hashtextextended(concat_ws(' ', 'pair',
+  least(%(one)s::bigint, %(other)s::bigint), greatest(%(one)s::bigint, %(other)s::bigint)), 0)"""
+WRITING = f"SELECT pg_advisory_xact_lock_shared({_PAIR})"
+BLOCKING = f"SELECT pg_advisory_xact_lock({_PAIR})"
 BLOCK = """
 INSERT INTO blocks (blocker_id, blocked_id, created_at) VALUES (%(blocker_id)s, %(blocked_id)s, %(now)s) ON CONFLICT DO NOTHING
 """
-UNBLOCK = "DELETE FROM blocks WHERE blocker_id = %(blocker_id)s AND blocked_id = %(blocked_id)s"
+UNBLOCK = "DELETE FROM blocks WHERE blocker_id = %(blocker_id)s AND blocked_id = %(blocked_id)s RETURNING created_at"
 _BLOCK = "SELECT p.id AS user_id, p.name, p.avatar_url, b.created_at FROM blocks b JOIN people p ON p.id = b.blocked_id"
 BLOCK_OF = f"{_BLOCK} WHERE b.blocker_id = %(blocker_id)s AND b.blocked_id = %(blocked_id)s"
 BLOCKS = f"""

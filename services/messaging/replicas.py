@@ -23,7 +23,9 @@ class Owners:
 
 
 async def remember_person(tx: Tx, event: AccountEvent) -> None:
-    """Keep the newest state of an account; of a purged one nothing personal."""
+    """Keep the newest state of an account; of a purged one nothing personal, not in remembered answers either."""
+    if event.purged:
+        await tx.run(queries.FORGET_ANSWERS, id=event.user_id)
     await tx.run(
         queries.REMEMBER_PERSON,
         id=event.user_id,

@@ -90,14 +90,19 @@ async def send_with_attachment(
 ) -> MessageView:
     """Send a file of at most 10 MiB, an image, PDF, text or office document, with or without words."""
     upload = await attachments.accept(file)
-    await attachments.keep(database, storage, upload)  # before the transaction: storing takes its time
+    fingerprint = (recipient_id, message, booking_id, upload.name, upload.digest)
+    async with database.transaction() as tx:  # what is refused, or was sent before, is not stored
+        known = await once.remembered(tx, actor, fingerprint, MessageView)
+        if known is not None:
+            return known
+        await sending.addressee(tx, owners, actor, recipient_id, booking_id)
+    await attachments.keep(database, storage, upload)  # between the transactions: storing takes its time
     async with database.transaction() as tx:
 
         async def create() -> MessageView:
             sent = await sending.send(tx, owners, actor, recipient_id, message or "", booking_id, now, upload)
             return MessageView.of(sent)
 
-        fingerprint = (recipient_id, message, booking_id, upload.name, upload.digest)
         return await once(tx, actor, fingerprint, MessageView, create)
 
 
@@ -164,9 +169,9 @@ async def block(user_id: Id, actor: Actor, tx: Transaction, owners: ReplicaOwner
 
 
 @router.delete("/blocks/{user_id}", status_code=204)
-async def unblock(user_id: Id, actor: Actor, tx: Transaction) -> None:
+async def unblock(user_id: Id, actor: Actor, tx: Transaction, now: Now) -> None:
     """Let somebody write to you again."""
-    await blocking.unblock(tx, actor, user_id)
+    await blocking.unblock(tx, actor, user_id, now)
 
 
 @router.patch("/{message_id}/read")

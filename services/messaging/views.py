@@ -117,7 +117,7 @@ class FoundView(MessageView):
 
 
 class SearchView(BaseModel):
-    """A page of what a search found, newest first."""
+    """A page of what a search found, newest first. More than 1000 are not counted: `total` is 1000 then."""
 
     messages: list[FoundView]
     total: int

@@ -34,6 +34,8 @@ class MessageDelivered(Event):
     attachment_id: int | None = None
     attachment_name: str | None = None
     created_at: datetime
+    position: int | None = None
+    """Its place in the conversation of the two, from 1 without gaps."""
 
 
 class MessageEdited(Event):
@@ -58,6 +60,20 @@ class MessagesRead(Event):
     other_user_id: int
     message_ids: list[int]
     read_at: datetime
+    read_up_to: int | None = None
+    """Nothing of the other side up to this message is unread: it may be a deleted one, beyond the last of `message_ids`."""
+
+
+class BlockChanged(Event):
+    """One person does not want to hear from another any more, or does again. Private."""
+
+    type: ClassVar[str] = "messaging.block.changed.v1"
+    private: ClassVar[bool] = True
+
+    blocker_id: int
+    blocked_id: int
+    is_blocked: bool
+    changed_at: datetime
 
 
 class MessagingAudited(AuditRecorded):

@@ -1,6 +1,6 @@
 """Not wanting to hear from somebody."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from services.messaging import queries
 from services.messaging.queries import Block
@@ -8,9 +8,11 @@ from services.messaging.replicas import Owners, known_person
 from shared.auth import Principal
 from shared.db import Tx
 from shared.errors import BadRequest, Forbidden, NotFound
-from shared.events.messaging import MessagingAudited
+from shared.events.messaging import BlockChanged, MessagingAudited
 from shared.outbox import publish
 from shared.paging import Page
+
+LATER = timedelta(microseconds=1)  # clocks of two processes may differ; what was lifted was lifted after it was put
 
 
 class Blocked(Forbidden):
@@ -30,7 +32,8 @@ class NotBlocked(NotFound):
 
 
 async def refuse_blocked(tx: Tx, user_id: int, other_id: int) -> None:
-    """Raises `Blocked` when either of the two has blocked the other."""
+    """Raises `Blocked` when either of the two has blocked the other. Until commit, neither can."""
+    await tx.run(queries.WRITING, one=user_id, other=other_id)
     blocker_id = await tx.value(queries.BLOCKER, one=user_id, other=other_id)
     if blocker_id == user_id:
         raise Blocked("You have blocked this person. Unblock them to write to them.")
@@ -45,18 +48,26 @@ async def block(tx: Tx, owners: Owners, actor: Principal, other_id: int, now: da
     if await known_person(tx, owners, other_id) is None:
         raise PersonNotFound
     pair = {"blocker_id": actor.user_id, "blocked_id": other_id}
+    await tx.run(queries.BLOCKING, one=actor.user_id, other=other_id)
     if await tx.run(queries.BLOCK, **pair, now=now):
-        await publish(tx, MessagingAudited.of("user_blocked", actor, "user", other_id))
+        audited = MessagingAudited.of("user_blocked", actor, "user", other_id)
+        await publish(tx, _changed(actor, other_id, is_blocked=True, at=now), audited)
     return await tx.one(Block, queries.BLOCK_OF, **pair)
 
 
-async def unblock(tx: Tx, actor: Principal, other_id: int) -> None:
+async def unblock(tx: Tx, actor: Principal, other_id: int, now: datetime) -> None:
     """Raises `NotBlocked`."""
-    if not await tx.run(queries.UNBLOCK, blocker_id=actor.user_id, blocked_id=other_id):
+    blocked_at = await tx.value(queries.UNBLOCK, blocker_id=actor.user_id, blocked_id=other_id)
+    if blocked_at is None:
         raise NotBlocked
-    await publish(tx, MessagingAudited.of("user_unblocked", actor, "user", other_id))
+    changed = _changed(actor, other_id, is_blocked=False, at=max(now, blocked_at + LATER))
+    await publish(tx, changed, MessagingAudited.of("user_unblocked", actor, "user", other_id))
 
 
 async def blocks(tx: Tx, actor: Principal, page: Page) -> list[Block]:
     """Whom the actor has blocked, the latest first."""
     return await tx.all(Block, queries.BLOCKS, blocker_id=actor.user_id, limit=page.size, offset=page.offset)
+
+
+def _changed(actor: Principal, other_id: int, *, is_blocked: bool, at: datetime) -> BlockChanged:
+    return BlockChanged(blocker_id=actor.user_id, blocked_id=other_id, is_blocked=is_blocked, changed_at=at)

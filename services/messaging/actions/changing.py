@@ -1,6 +1,8 @@
 """Second thoughts: editing and deleting what one wrote."""
 
+import json
 from datetime import datetime
+from typing import Any
 
 from services.messaging import queries, rules
 from services.messaging.actions.blocking import refuse_blocked
@@ -11,6 +13,7 @@ from shared.db import Tx
 from shared.errors import Forbidden
 from shared.events.messaging import MessageEdited, MessagingAudited
 from shared.outbox import publish
+from shared.types import format_instant
 
 
 class NotYoursToChange(Forbidden):
@@ -22,9 +25,11 @@ async def edit(tx: Tx, actor: Principal, message_id: int, text: str, now: dateti
     message = await _own(tx, actor, message_id)
     await refuse_blocked(tx, actor.user_id, message.recipient_id)  # a blocked person reaches nobody by editing either
     rules.refuse_late_edit(message.created_at, now)
-    if not await tx.run(queries.EDIT, id=message_id, text=text, now=now):
+    edited = await tx.maybe(Message, queries.EDIT, id=message_id, text=text, now=now)
+    if edited is None or edited.edited_at is None:
         raise MessageNotFound  # deleted since
-    await _tell(tx, message, text, now)
+    await _reword_answer(tx, message, {"message": text, "edited_at": format_instant(edited.edited_at)})
+    await _tell(tx, message, text, edited.edited_at)
     return await tx.one(Message, queries.MESSAGE, id=message_id)
 
 
@@ -39,6 +44,7 @@ async def delete(tx: Tx, actor: Principal, message_id: int, now: datetime) -> No
     if gone.read_at is None:
         await tx.run(queries.ONE_LESS_UNREAD, **side)
     await tx.run(queries.DETACH, message_id=message_id)
+    await _reword_answer(tx, message, {"message": "", "attachment": None, "is_deleted": True})
     await _tell(tx, message, None, now)
     await publish(tx, MessagingAudited.of("message_deleted", actor, "message", message_id, recipient_id=message.recipient_id))
 
@@ -48,6 +54,11 @@ async def _own(tx: Tx, actor: Principal, message_id: int) -> Message:
     if message.sender_id != actor.user_id:
         raise NotYoursToChange
     return message
+
+
+async def _reword_answer(tx: Tx, sent: Message, changes: dict[str, Any]) -> None:
+    """A repeated request to send it is answered with what the message says now."""
+    await tx.run(queries.REWORD_ANSWER, id=sent.id, sender_id=sent.sender_id, changes=json.dumps(changes))
 
 
 async def _tell(tx: Tx, message: Message, text: str | None, now: datetime) -> None:

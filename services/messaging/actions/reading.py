@@ -13,6 +13,7 @@ from shared.outbox import publish
 from shared.paging import Page
 
 READ_AT_ONCE = 1000  # message ids in one event
+COUNTED = 1000  # messages that a search found; more are not counted
 
 
 class MessageNotFound(NotFound):
@@ -48,7 +49,7 @@ async def unread_count(tx: Tx, actor: Principal) -> int:
 
 
 async def search(tx: Tx, actor: Principal, words: list[str], other_id: int | None, page: Page) -> tuple[list[Found], int]:
-    """A page of the actor's messages that hold every word, newest first, and how many there are in all."""
+    """A page of the actor's messages that hold every word, newest first, and how many there are in all, up to `COUNTED`."""
     if other_id == actor.user_id:
         return [], 0
     wanted = {
@@ -56,7 +57,7 @@ async def search(tx: Tx, actor: Principal, words: list[str], other_id: int | Non
         "longest": pattern(max(words, key=len)),
         "all": [pattern(word) for word in words],
     }
-    total: int = await tx.value(queries.FOUND_COUNT, **wanted)
+    total: int = await tx.value(queries.FOUND_COUNT, **wanted, most=COUNTED)
     found = await tx.all(Found, queries.SEARCH, **wanted, user_id=actor.user_id, limit=page.size, offset=page.offset)
     return found, total
 
@@ -69,8 +70,8 @@ async def mark_read(tx: Tx, actor: Principal, message_id: int, now: datetime) ->
     side = {"owner_id": actor.user_id, "other_id": message.sender_id}
     await tx.run(queries.LOCK_SIDE, **side)
     if await tx.run(queries.MARK_READ, id=message_id, now=now):
-        await tx.run(queries.ONE_LESS_UNREAD, **side)
-        await _tell(tx, actor, message.sender_id, [message_id], now)
+        left: int = await tx.value(queries.ONE_LESS_UNREAD, **side)
+        await _tell(tx, actor, message.sender_id, [message_id], now, is_all=left == 0)
     return await tx.one(Message, queries.MESSAGE, id=message_id)
 
 
@@ -85,7 +86,7 @@ async def mark_all_read(tx: Tx, actor: Principal, other_id: int, now: datetime) 
     ids = sorted(row["id"] for row in rows)
     if ids:
         await tx.run(queries.NONE_UNREAD, **side)
-        await _tell(tx, actor, other_id, ids, now)
+        await _tell(tx, actor, other_id, ids, now, is_all=True)
     return len(ids)
 
 
@@ -105,7 +106,11 @@ async def own_message(tx: Tx, actor: Principal, message_id: int) -> Message:
     return message
 
 
-async def _tell(tx: Tx, actor: Principal, other_id: int, ids: list[int], now: datetime) -> None:
+async def _tell(tx: Tx, actor: Principal, other_id: int, ids: list[int], now: datetime, *, is_all: bool) -> None:
+    """When nothing is unread any more, that holds up to the very last message, even if that one was deleted."""
     parts = [ids[start : start + READ_AT_ONCE] for start in range(0, len(ids), READ_AT_ONCE)]
-    side = {"reader_id": actor.user_id, "other_user_id": other_id}
-    await publish(tx, *(MessagesRead.model_validate(side | {"message_ids": part, "read_at": now}) for part in parts))
+    said = [MessagesRead(reader_id=actor.user_id, other_user_id=other_id, message_ids=part, read_at=now) for part in parts]
+    if is_all:
+        last_id = await tx.value(queries.LAST_ID, owner_id=actor.user_id, other_id=other_id)
+        said[-1] = said[-1].model_copy(update={"read_up_to": last_id})
+    await publish(tx, *said)

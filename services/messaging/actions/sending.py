@@ -37,6 +37,18 @@ async def send(
     upload: Upload | None = None,
 ) -> Message:
     """Write to somebody. Raises `MessageToOneself`, `RecipientNotFound`, `Blocked`, `BookingNotFound`."""
+    recipient = await addressee(tx, owners, actor, recipient_id, booking_id)
+    sender = await person_behind_token(tx, owners, actor.user_id)
+    parties = {"sender_id": sender.id, "recipient_id": recipient.id}
+    message = await tx.one(Message, queries.SEND, **parties, text=text, booking_id=booking_id, now=now)
+    if upload:
+        message = await _attach(tx, message, upload)
+    await _tell(tx, message, sender)
+    return message
+
+
+async def addressee(tx: Tx, owners: Owners, actor: Principal, recipient_id: int, booking_id: int | None) -> Person:
+    """Whom the actor may write to, about this booking. Raises what `send` does."""
     if recipient_id == actor.user_id:
         raise MessageToOneself
     recipient = await active_person(tx, owners, recipient_id)
@@ -45,13 +57,7 @@ async def send(
     await refuse_blocked(tx, actor.user_id, recipient_id)
     if booking_id and not await is_booking_of(tx, owners, booking_id, actor.user_id, recipient_id):
         raise BookingNotFound
-    sender = await person_behind_token(tx, owners, actor.user_id)
-    parties = {"sender_id": sender.id, "recipient_id": recipient.id}
-    message = await tx.one(Message, queries.SEND, **parties, text=text, booking_id=booking_id, now=now)
-    if upload:
-        message = await _attach(tx, message, upload)
-    await _tell(tx, message, sender)
-    return message
+    return recipient
 
 
 async def _attach(tx: Tx, message: Message, upload: Upload) -> Message:
@@ -82,5 +88,6 @@ async def _tell(tx: Tx, message: Message, sender: Person) -> None:
         attachment_id=message.attachment_id,
         attachment_name=message.attachment_name,
         created_at=message.created_at,
+        position=message.position,
     )
     await publish(tx, sent, delivered)

@@ -8,7 +8,9 @@ from urllib.parse import quote
 import httpx
 import pytest
 
+from services.messaging import queries
 from services.messaging.attachments import MAX_SIZE, remove_doomed
+from shared.storage import Storage
 from shared.worker import Runtime
 from tests.harness import Harness
 from tests.services.messaging.conversation import messages, threads
@@ -196,9 +198,28 @@ async def test_deleting_the_message_removes_the_file(service: Harness) -> None:
     assert len(await stored(service)) == len(names) - 1
 
 
-async def test_a_file_whose_message_failed_is_removed_later(service: Harness) -> None:
+async def test_what_is_refused_or_was_sent_already_is_not_stored(service: Harness) -> None:
+    await upload(service, headers={"Idempotency-Key": "f-1"})
+    await service.person(BOB).post(f"/api/messages/blocks/{EVE}")
     before = await stored(service)
-    assert (await upload(service, recipient_id=999_999)).status_code == 404
+
+    answers = [
+        await upload(service, headers={"Idempotency-Key": "f-1"}),
+        await upload(service, headers={"Idempotency-Key": "f-1"}, message="Other words"),
+        await upload(service, recipient_id=999_999),
+        await upload(service, booking_id=999_999),
+        await service.person(EVE).post(PATH, data={"recipient_id": BOB}, files={"file": ("a.pdf", PDF)}),
+    ]
+
+    assert [a.status_code for a in answers] == [201, 422, 404, 404, 403]
+    assert await stored(service) == before
+
+
+async def test_a_file_whose_message_failed_is_removed_later(service: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = await stored(service)
+    with monkeypatch.context() as busy:
+        busy.setattr(queries, "SPARE_FILE", "DELETE FROM doomed_files WHERE object_name = %(object_name)s AND false")
+        assert (await upload(service)).status_code == 503
     assert len(await stored(service)) == len(before) + 1
 
     await sweep(service)
@@ -207,6 +228,30 @@ async def test_a_file_whose_message_failed_is_removed_later(service: Harness) ->
     await sweep(service)
 
     assert await stored(service) == before
+
+
+async def test_a_file_that_cannot_be_removed_keeps_no_other(service: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent = [(await upload(service)).json() for _ in range(2)]
+    names = await stored(service)
+    for message in sent:
+        await service.person(ANNA).delete(f"/api/messages/{message['id']}")
+    async with service.database.reading() as tx:
+        stuck = (await tx.rows("SELECT object_name FROM doomed_files ORDER BY due_at LIMIT 1"))[0]["object_name"]
+    delete = Storage.delete
+
+    async def sometimes(storage: Storage, name: str) -> None:
+        if name == stuck:
+            raise OSError("the store says no")
+        await delete(storage, name)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Storage, "delete", sometimes)
+        await sweep(service)
+    assert len(await stored(service)) == len(names) - 1
+
+    await age_doomed(service)
+    await sweep(service)
+    assert len(await stored(service)) == len(names) - 2
 
 
 async def test_a_file_that_was_sent_is_not_removed(service: Harness) -> None:

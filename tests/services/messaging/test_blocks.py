@@ -1,7 +1,10 @@
 """Blocks: who cannot write to whom."""
 
+import asyncio
+
 import pytest
 
+from shared.events.messaging import BlockChanged
 from tests.harness import Harness
 from tests.services.messaging.conversation import messages, write
 from tests.services.messaging.people import ANNA, BOB, EVE, introduce
@@ -52,6 +55,34 @@ async def test_what_was_written_before_a_block_stays_readable_and_can_be_deleted
 
     assert [m["message"] for m in await messages(service, ANNA, BOB)] == ["Hi"]
     assert (await service.person(BOB).delete(f"/api/messages/{message['id']}")).status_code == 204
+
+
+async def test_nothing_is_written_after_the_answer_to_a_block(service: Harness) -> None:
+    anna, bob = service.person(ANNA), service.person(BOB)
+    for _ in range(10):
+        writing = [asyncio.create_task(bob.post("/api/messages", json={"recipient_id": ANNA, "message": "Hi"})) for _ in range(6)]
+        blocked = await anna.post(f"/api/messages/blocks/{BOB}")
+        at_once = (await anna.get(f"/api/messages/threads/{BOB}")).json()["total"]
+        answers = await asyncio.gather(*writing)
+        afterwards = (await anna.get(f"/api/messages/threads/{BOB}")).json()["total"]
+        assert blocked.status_code == 201
+        assert {a.status_code for a in answers} <= {201, 403}
+        assert at_once == afterwards
+        await anna.delete(f"/api/messages/blocks/{BOB}")
+
+
+async def test_a_block_and_its_end_are_told_in_private_in_their_order(service: Harness) -> None:
+    anna = service.person(ANNA)
+    await anna.post(f"/api/messages/blocks/{BOB}")
+    await anna.delete(f"/api/messages/blocks/{BOB}")
+
+    events = await service.outbox(BlockChanged.type)
+    assert BlockChanged.private
+    assert [(e["data"]["blocker_id"], e["data"]["blocked_id"], e["data"]["is_blocked"]) for e in events] == [
+        (ANNA, BOB, True),
+        (ANNA, BOB, False),
+    ]
+    assert events[0]["data"]["changed_at"] < events[1]["data"]["changed_at"]
 
 
 async def test_unblocking_lets_both_write_again(service: Harness) -> None:

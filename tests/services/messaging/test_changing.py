@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -12,6 +12,10 @@ from tests.services.messaging.conversation import messages, threads, unread, wri
 from tests.services.messaging.people import ANNA, BOB, EVE, introduce
 
 EDITED = "messaging.message.edited.v1"
+TABLES = """
+SELECT c.relname AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = 'public' AND c.relkind = 'r' AND c.relname <> 'outbox'
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -79,13 +83,35 @@ async def test_a_deleted_message_leaves_a_tombstone_for_both(service: Harness) -
         assert shown[1]["id"] == message["id"]
 
 
-async def test_a_deleted_text_is_nowhere_in_the_database(service: Harness) -> None:
-    message = await write(service, ANNA, BOB, "Regretted")
+@pytest.mark.parametrize("how", ["deleted", "edited"])
+async def test_a_text_that_was_taken_back_is_in_no_table(service: Harness, how: str) -> None:
+    """The outbox apart: what was said is gone from there when it was heard."""
+    anna = service.person(ANNA, **{"Idempotency-Key": "k-1"})
+    request = {"recipient_id": BOB, "message": "Regretted"}
+    path = f"/api/messages/{(await anna.post('/api/messages', json=request)).json()['id']}"
 
-    await service.person(ANNA).delete(f"/api/messages/{message['id']}")
+    if how == "deleted":
+        await anna.delete(path)
+    else:
+        await anna.patch(path, json={"message": "Better"})
 
     async with service.database.reading() as tx:
-        assert await tx.value("SELECT count(*) FROM messages WHERE text LIKE '%%Regretted%%'") == 0
+        for row in await tx.rows(TABLES):
+            table = row["name"]
+            assert await tx.value(f"SELECT count(*) FROM {table} t WHERE strpos(t::text, 'Regretted') > 0") == 0, table
+    again = await anna.post("/api/messages", json=request)
+    assert (again.status_code, again.json()) == (201, (await messages(service, BOB, ANNA))[0])
+
+
+async def test_the_time_of_an_edit_never_goes_back(service: Harness) -> None:
+    message = await write(service, ANNA, BOB, "Helo")
+    async with service.database.transaction() as tx:
+        await tx.run("UPDATE messages SET edited_at = now() + interval '1 minute'")  # by a process whose clock is ahead
+
+    await service.person(ANNA).patch(f"/api/messages/{message['id']}", json={"message": "Hello"})
+
+    (event,) = await service.outbox(EDITED)
+    assert datetime.fromisoformat(event["data"]["edited_at"]) > datetime.now(UTC) + timedelta(seconds=30)
 
 
 async def test_a_deleted_newest_message_keeps_the_threads_place(service: Harness) -> None:

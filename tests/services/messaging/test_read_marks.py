@@ -64,6 +64,21 @@ async def test_read_all_marks_what_one_person_wrote_and_nothing_else(service: Ha
     assert event["data"]["message_ids"] == ids
 
 
+async def test_when_nothing_is_unread_that_is_said_up_to_the_last_message_even_if_deleted(service: Harness) -> None:
+    first, second, third = [await write(service, ANNA, BOB) for _ in range(3)]
+    await service.person(ANNA).delete(f"/api/messages/{third['id']}")
+    bob = service.person(BOB)
+    await bob.patch(f"/api/messages/{first['id']}/read")
+    await bob.patch(f"/api/messages/{second['id']}/read")
+    last = await write(service, ANNA, BOB)
+    gone = await write(service, ANNA, BOB)
+    await service.person(ANNA).delete(f"/api/messages/{gone['id']}")
+    await bob.patch(f"/api/messages/threads/{ANNA}/read-all")
+
+    said = [(e["data"]["message_ids"], e["data"]["read_up_to"]) for e in await service.outbox(READ)]
+    assert said == [([first["id"]], None), ([second["id"]], third["id"]), ([last["id"]], gone["id"])]
+
+
 async def test_read_all_of_nothing_is_no_event(service: Harness) -> None:
     answer = await service.person(BOB).patch(f"/api/messages/threads/{ANNA}/read-all")
 

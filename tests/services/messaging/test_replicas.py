@@ -74,6 +74,17 @@ async def test_a_sender_nobody_can_vouch_for_comes_back_later(service: Harness, 
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
 
 
+async def test_a_purged_account_leaves_no_remembered_answers(service: Harness, owners: Owners) -> None:
+    await introduce(service, ANNA, BOB)
+    for who, to in ((ANNA, BOB), (BOB, ANNA)):
+        client = service.person(who, **{"Idempotency-Key": "k-1"})
+        assert (await client.post("/api/messages", json={"recipient_id": to, "message": "Hi"})).status_code == 201
+    await service.deliver(purged(ANNA, 9))
+
+    async with service.database.reading() as tx:
+        assert [row["user_id"] for row in await tx.rows("SELECT user_id FROM idempotency_keys")] == [BOB]
+
+
 async def test_a_purge_wins_over_late_news(service: Harness, owners: Owners) -> None:
     await introduce(service, ANNA)
     await service.deliver(purged(BOB, 9), changed(BOB, 8))

@@ -1,11 +1,13 @@
 """Searching one's own messages."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.messaging import queries
 from services.messaging.search import highlight, pattern, words_of
 from tests.harness import Harness
 from tests.services.messaging.conversation import write
@@ -26,6 +28,12 @@ async def search(service: Harness, who: int, query: str, **params: Any) -> dict[
 
 async def texts(service: Harness, who: int, query: str, **params: Any) -> list[str]:
     return [m["message"] for m in (await search(service, who, query, **params))["messages"]]
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for below in plan.get("Plans", ()):
+        yield from nodes(below)
 
 
 @pytest.mark.usefixtures("acquaintances")
@@ -96,9 +104,7 @@ async def test_a_search_for_nothing_is_refused(service: Harness, params: dict[st
 @pytest.mark.usefixtures("acquaintances")
 async def test_search_uses_its_index(service: Harness) -> None:
     """People and words are one condition of one index: other people's messages are never read."""
-    from services.messaging import queries
-
-    params = {"mine": [ANNA], "longest": pattern("physics"), "all": [pattern("physics")]}
+    params = {"mine": [ANNA], "longest": pattern("physics"), "all": [pattern("physics")], "most": 1000}
     async with service.database.transaction() as tx:
         await tx.run("SET LOCAL enable_seqscan = off")
         plan = "\n".join(r["QUERY PLAN"] for r in await tx.rows(f"EXPLAIN {queries.FOUND_COUNT}", **params))
@@ -108,6 +114,42 @@ async def test_search_uses_its_index(service: Harness) -> None:
     condition = next(line for line in plan.splitlines() if "Index Cond" in line)
     assert "@>" in condition
     assert "~~*" in condition
+
+
+@pytest.mark.usefixtures("acquaintances")
+async def test_the_plan_kept_for_all_searches_reads_ones_own_messages_only(service: Harness) -> None:
+    statement = queries.SEARCH
+    for number, name in enumerate(("mine", "longest", "all", "limit", "offset", "user_id"), 1):
+        statement = statement.replace(f"%({name})s", f"${number}")
+    async with service.database.transaction() as tx:
+        await tx.run(
+            """INSERT INTO messages (sender_id, recipient_id, position, text, created_at)
+               SELECT 1000 + n %% 50, 2000, n, 'about the lesson ' || n, now() FROM generate_series(1, 5000) AS n
+               UNION ALL SELECT 101, 102, n, 'about the lesson ' || n, now() FROM generate_series(1, 50) AS n"""
+        )
+        await tx.run("ANALYZE messages")
+        await tx.run("SET LOCAL plan_cache_mode = force_generic_plan")
+        await tx.connection.execute(f"PREPARE find (bigint[], text, text[], bigint, bigint, bigint) AS {statement}".encode())
+        plan = await tx.rows("EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE find ('{101}', '%%lesson%%', '{%%lesson%%}', 20, 0, 101)")
+        await tx.connection.execute("DEALLOCATE find")
+
+    assert "messages_search" in str(plan)
+    assert [n["Actual Rows"] for n in nodes(plan[0]["QUERY PLAN"][0]["Plan"]) if n.get("Relation Name") == "messages"] == [50]
+
+
+@pytest.mark.usefixtures("acquaintances")
+async def test_more_than_a_thousand_are_not_counted_and_still_found(service: Harness) -> None:
+    await write(service, ANNA, BOB, "lesson")
+    async with service.database.transaction() as tx:
+        await tx.run(
+            """INSERT INTO messages (sender_id, recipient_id, position, text, created_at)
+               SELECT 101, 102, n, 'lesson ' || n, now() FROM generate_series(2, 1100) AS n"""
+        )
+
+    found = await search(service, ANNA, "lesson", page=11, page_size=100)
+
+    assert (found["total"], found["total_pages"]) == (1000, 10)
+    assert len(found["messages"]) == 100
 
 
 def test_a_long_text_is_cut_around_the_first_match() -> None:

@@ -51,6 +51,14 @@ async def test_a_message_is_told_without_its_text_in_public_and_with_it_in_priva
     assert delivered["data"]["sender_email"] == f"anna.{ANNA}@example.com"
 
 
+async def test_messages_are_said_with_their_place_in_the_conversation(service: Harness) -> None:
+    for sender, recipient in ((ANNA, BOB), (BOB, ANNA), (ANNA, BOB), (ANNA, EVE)):
+        await service.person(sender).post("/api/messages", json={"recipient_id": recipient, "message": "Hi"})
+
+    said = await service.outbox("messaging.message.delivered.v1")
+    assert [event["data"]["position"] for event in said] == [1, 2, 3, 1]
+
+
 async def test_private_events_stay_out_of_the_public_exchange(service: Harness) -> None:
     await service.person(ANNA).post("/api/messages", json=HELLO)
 
