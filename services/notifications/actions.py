@@ -3,17 +3,16 @@
 import json
 from typing import Any
 
-from services.notifications import live, queries
+from services.notifications import live, queries, rules
 from services.notifications.delivery import outgoing
 from services.notifications.live import Live
-from services.notifications.queries import Notification
+from services.notifications.queries import Folded, Notification
 from services.notifications.rules import Notice
 from services.notifications.views import NotificationView
 from shared.auth import Principal
 from shared.db import Tx
 from shared.errors import NotFound
 from shared.events.base import Event
-from shared.events.notifications import NotificationCreated
 from shared.outbox import publish
 from shared.paging import Page
 
@@ -26,17 +25,31 @@ async def tell(tx: Tx, event: Event, notices: list[Notice], messages: list[Live]
     """Tell people of an event: `messages` to their sockets, then each notice in the app, to their sockets and by mail."""
     purged = await _purged(tx, notices, messages)
     messages = [m for m in messages if m.user_id not in purged]
-    said: list[Event] = []
     for notice in notices:
         if notice.user_id not in purged:
             row = await _add(tx, event, notice, purged)
             messages.append(Live(row.user_id, _socket_message(row)))
-            said.append(_created(row))
             if row.folded == 1:
-                await outgoing.enqueue(tx, event, notice)
-    if messages:
-        said.insert(0, await live.append(tx, messages))
-    await publish(tx, *said)
+                await outgoing.enqueue(tx, event, notice, row.id)
+    await _show(tx, messages)
+
+
+async def take_back(tx: Tx, user_id: int, fold_key: str, message_id: int) -> list[Live]:
+    """A message is gone: the unread notification that counted it counts one less, and goes with the last. What to tell of it."""
+    folded = await tx.maybe(Folded, queries.FOLDED, user_id=user_id, fold_key=fold_key, message_id=message_id)
+    if folded is None:
+        return []
+    if folded.folded == 1:
+        await tx.run(queries.DELETE, id=folded.id, user_id=user_id)
+        return [Live(user_id, {"type": "notification_deleted", "notification_id": folded.id})]
+    message = rules.new_messages(folded.folded - 1, folded.about_name or "Deleted user")
+    row = await tx.one(Notification, queries.UNFOLD, id=folded.id, message=message)
+    return [Live(user_id, _socket_message(row))]
+
+
+def is_read(user_id: int, notification_id: int | None) -> Live:
+    """For a person's other devices: this notification was read, or (None) all of them."""
+    return Live(user_id, {"type": "notification_read", "notification_id": notification_id})
 
 
 async def page_of(tx: Tx, actor: Principal, page: Page, unread_only: bool) -> list[Notification]:
@@ -45,15 +58,31 @@ async def page_of(tx: Tx, actor: Principal, page: Page, unread_only: bool) -> li
 
 
 async def mark_read(tx: Tx, actor: Principal, notification_id: int) -> Notification:
-    row = await tx.maybe(Notification, queries.READ, id=notification_id, user_id=actor.user_id)
+    if await tx.run(queries.READ, id=notification_id, user_id=actor.user_id):
+        await _show(tx, [is_read(actor.user_id, notification_id)])
+    row = await tx.maybe(Notification, queries.FIND, id=notification_id, user_id=actor.user_id)
     if row is None:
         raise NotificationNotFound
     return row
 
 
+async def mark_all_read(tx: Tx, actor: Principal) -> int:
+    """How many were unread."""
+    updated = await tx.run(queries.READ_ALL, user_id=actor.user_id)
+    if updated:
+        await _show(tx, [is_read(actor.user_id, None)])
+    return updated
+
+
 async def delete(tx: Tx, actor: Principal, notification_id: int) -> None:
     if not await tx.run(queries.DELETE, id=notification_id, user_id=actor.user_id):
         raise NotificationNotFound
+    await _show(tx, [Live(actor.user_id, {"type": "notification_deleted", "notification_id": notification_id})])
+
+
+async def _show(tx: Tx, messages: list[Live]) -> None:
+    if messages:
+        await publish(tx, await live.append(tx, messages))
 
 
 async def _purged(tx: Tx, notices: list[Notice], messages: list[Live]) -> set[int]:
@@ -90,15 +119,3 @@ async def _add(tx: Tx, event: Event, notice: Notice, purged: set[int]) -> Notifi
 def _socket_message(row: Notification) -> dict[str, Any]:
     fields = NotificationView.of(row).model_dump(mode="json")
     return {"type": "notification", "notification_type": fields.pop("type")} | fields
-
-
-def _created(row: Notification) -> NotificationCreated:
-    return NotificationCreated(
-        notification_id=row.id,
-        user_id=row.user_id,
-        kind=row.kind,
-        title=row.title,
-        message=row.message,
-        data=row.data,
-        created_at=row.created_at,
-    )

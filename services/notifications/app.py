@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from services.notifications import queries
+from services.notifications import conversations, queries
 from services.notifications.consumers import subscriptions
 from services.notifications.delivery import channels, sending
 from services.notifications.delivery.sending import Sender
@@ -47,14 +47,18 @@ class Post:
     async def send_due(self, runtime: Runtime) -> None:
         if self._runtime is not runtime:
             assert isinstance(runtime.settings, NotificationsSettings)  # noqa: S101  declared below
-            self._runtime = runtime
             opened = channels.open_all(runtime.settings)
             self._senders = [Sender(name, channel, runtime.database) for name, channel in opened.items()]
-        await asyncio.gather(*(sender.send_due() for sender in self._senders))
+            self._runtime = runtime  # last: what could not be opened is opened at the next run
+        async with asyncio.TaskGroup() as tasks:  # a failing channel leaves none of the others at work beside the next run
+            for sender in self._senders:
+                tasks.create_task(sender.send_due())
 
 
 async def forget_live(runtime: Runtime) -> None:
     """Drop socket messages older than a day, in steps, so that no statement takes long."""
+    async with runtime.database.transaction() as tx:
+        await tx.run(queries.FORGET_EDITS)
     while True:
         async with runtime.database.transaction() as tx:
             if not await tx.run(queries.FORGET_LIVE):
@@ -69,6 +73,7 @@ service = Service(
     jobs=(
         Job("send_letters", 1, Post().send_due),
         Job("tidy_letters", 60, lambda runtime: sending.tidy(runtime.database)),
+        Job("tell_early_messages", 2, lambda runtime: conversations.tell_early(runtime.database)),
         Job("sweep_hubs", 5, lambda runtime: presence.sweep(runtime.database)),
         Job("forget_live_messages", 600, forget_live),
     ),

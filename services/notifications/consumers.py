@@ -1,8 +1,6 @@
 """What the notifications service hears, and whom it tells of it."""
 
-from typing import Any
-
-from services.notifications import actions, queries, rules
+from services.notifications import actions, conversations, queries, rules
 from services.notifications.delivery import outgoing
 from services.notifications.live import Live
 from services.notifications.rules import Notice
@@ -22,7 +20,7 @@ from shared.events.bookings import (
     PackagePurchased,
     ReviewReceived,
 )
-from shared.events.messaging import MessageDelivered, MessageEdited, MessagesRead
+from shared.events.messaging import BlockChanged, MessageDelivered, MessageEdited, MessagesRead
 from shared.events.profiles import TutorApproved, TutorRejected
 from shared.inbox import Subscriptions
 from shared.types import format_instant
@@ -85,7 +83,10 @@ async def tell_of_booking(tx: Tx, event: BookingEvent) -> None:
         "start_at": format_instant(event.start_at),
         "end_at": format_instant(event.end_at),
     }
-    messages = [Live(user_id, update) for user_id in (event.student_id, event.tutor_user_id)]
+    people = [event.student_id, event.tutor_user_id]
+    if event.status != "CONFIRMED" or isinstance(event, BookingRescheduled):
+        await outgoing.call_off_reminders(tx, event.booking_id, people)
+    messages = [Live(user_id, update) for user_id in people]
     await actions.tell(tx, event, rules.of_booking(event), messages)
 
 
@@ -112,59 +113,26 @@ async def tell_tutor(tx: Tx, event: TutorApproved | TutorRejected) -> None:
 
 @subscriptions.on(MessageDelivered)
 async def tell_of_message(tx: Tx, event: MessageDelivered) -> None:
-    """Both people's devices get it; the recipient is notified, unless it was read before this event came by."""
-    sides = await tx.rows(queries.MEET, one=event.sender_id, other=event.recipient_id)
-    read_up_to = next(side["read_up_to"] for side in sides if side["user_id"] == event.recipient_id)
-    fields = _message_fields(event)
-    messages = [
-        Live(event.recipient_id, {"type": "new_message"} | fields),
-        Live(event.sender_id, {"type": "message_sent"} | fields),
-    ]
-    notices = [rules.of_message(event)] if event.message_id > read_up_to else []
-    await actions.tell(tx, event, notices, messages)
+    await conversations.deliver(tx, event)
 
 
 @subscriptions.on(MessageEdited)
 async def tell_of_edit(tx: Tx, event: MessageEdited) -> None:
-    fields: dict[str, Any] = {
-        "type": "message_deleted" if event.message is None else "message_edited",
-        "message_id": event.message_id,
-        "sender_id": event.sender_id,
-        "recipient_id": event.recipient_id,
-        "message": event.message,
-        "edited_at": format_instant(event.edited_at),
-    }
-    await actions.tell(tx, event, [], [Live(user_id, fields) for user_id in (event.recipient_id, event.sender_id)])
+    await conversations.change(tx, event)
 
 
 @subscriptions.on(MessagesRead)
 async def tell_of_reading(tx: Tx, event: MessagesRead) -> None:
-    """The writer sees the marks, the reader's other devices too; the thread's notification has served its purpose."""
-    read_up_to = max(event.message_ids, default=0)
-    await tx.run(queries.MEET, one=event.reader_id, other=event.other_user_id)
-    await tx.run(queries.HAS_READ, user_id=event.reader_id, other_id=event.other_user_id, read_up_to=read_up_to)
-    fold_key = rules.thread_key(event.other_user_id)
-    await tx.run(queries.READ_THREAD, user_id=event.reader_id, fold_key=fold_key, read_up_to=read_up_to)
-    fields = {
-        "type": "message_read",
-        "reader_id": event.reader_id,
-        "other_user_id": event.other_user_id,
-        "message_ids": event.message_ids,
-        "read_at": format_instant(event.read_at),
-    }
-    await actions.tell(tx, event, [], [Live(user_id, fields) for user_id in (event.other_user_id, event.reader_id)])
+    await conversations.read(tx, event)
 
 
-def _message_fields(event: MessageDelivered) -> dict[str, Any]:
-    return {
-        "message_id": event.message_id,
-        "sender_id": event.sender_id,
-        "sender_name": event.sender_name,
-        "sender_email": event.sender_email,
-        "recipient_id": event.recipient_id,
-        "message": event.message,
-        "booking_id": event.booking_id,
-        "attachment_id": event.attachment_id,
-        "attachment_name": event.attachment_name,
-        "created_at": format_instant(event.created_at),
-    }
+@subscriptions.on(BlockChanged)
+async def follow_block(tx: Tx, event: BlockChanged) -> None:
+    """Whoever is blocked sees neither typing nor presence nor marks of reading."""
+    await tx.run(
+        queries.REMEMBER_BLOCK,
+        blocker_id=event.blocker_id,
+        blocked_id=event.blocked_id,
+        is_blocked=event.is_blocked,
+        changed_at=event.changed_at,
+    )

@@ -38,14 +38,43 @@ class Logged:
     event_id: int
 
 
+@dataclass(frozen=True, slots=True)
+class Folded:
+    id: int
+    folded: int
+    about_name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """A thread as one of its two people has it. `told` is the place of the last message told; None: it is not known."""
+
+    user_id: int
+    read_up_to: int
+    told: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    message: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Early:
+    position: int
+    event: str
+
+
 COLUMNS = "id, user_id, kind, title, message, data, is_read, folded, created_at"
 
-# What was so before comes back with what is so now: a change of `is_active` is something to tell.
+# What was so before comes back with what is so now: a change of `is_active` is something to tell. It is read first, and locked:
+# of two changes handled at once the second must see what the first has made, or both would tell the same.
 REMEMBER_PERSON = """
-WITH before AS (SELECT is_active FROM people WHERE id = %(id)s)
+WITH before AS MATERIALIZED (SELECT is_active FROM people WHERE id = %(id)s FOR UPDATE)
 INSERT INTO people (id, version, email, first_name, timezone, is_active, is_purged, wants_email, wants_push, wants_sms)
-VALUES (%(id)s, %(version)s, %(email)s, %(first_name)s, %(timezone)s, %(is_active)s, %(is_purged)s,
-  %(wants_email)s, %(wants_push)s, %(wants_sms)s)
+SELECT %(id)s, %(version)s, %(email)s, %(first_name)s, %(timezone)s, %(is_active)s, %(is_purged)s,
+  %(wants_email)s, %(wants_push)s, %(wants_sms)s
+FROM (SELECT count(*) FROM before) AS locked
 ON CONFLICT (id) DO UPDATE SET version = excluded.version, email = excluded.email, first_name = excluded.first_name,
   timezone = excluded.timezone, is_active = excluded.is_active, is_purged = excluded.is_purged,
   wants_email = excluded.wants_email, wants_push = excluded.wants_push, wants_sms = excluded.wants_sms
@@ -56,14 +85,14 @@ PURGED = "SELECT id FROM people WHERE id = ANY(%(ids)s::bigint[]) AND is_purged"
 
 ADD = f"""
 INSERT INTO notifications AS n
-  (user_id, event_id, kind, title, message, data, about_id, about_name, fold_key, newest_id, created_at)
+  (user_id, event_id, kind, title, message, data, about_id, about_name, fold_key, newest_id, oldest_id, created_at)
 VALUES (%(user_id)s, %(event_id)s, %(type)s, %(title)s, %(message)s, %(data)s::jsonb, %(about_id)s, %(about_name)s,
-  %(fold_key)s, %(newest_id)s, %(created_at)s)
+  %(fold_key)s, %(newest_id)s, %(newest_id)s, %(created_at)s)
 ON CONFLICT (user_id, fold_key) WHERE NOT is_read AND fold_key IS NOT NULL DO UPDATE SET
   folded = n.folded + 1, message = (n.folded + 1) || %(folded_message)s::text, about_name = excluded.about_name,
   data = excluded.data || jsonb_build_object('count', n.folded + 1),
   event_id = excluded.event_id, newest_id = greatest(n.newest_id, excluded.newest_id),
-  created_at = greatest(n.created_at, excluded.created_at)
+  oldest_id = least(n.oldest_id, excluded.oldest_id), created_at = greatest(n.created_at, excluded.created_at)
 RETURNING {COLUMNS}
 """
 LIST = f"""
@@ -75,13 +104,24 @@ SELECT {COLUMNS} FROM notifications WHERE user_id = %(user_id)s AND NOT is_read
 ORDER BY created_at DESC, id DESC LIMIT %(limit)s OFFSET %(offset)s
 """
 COUNT_UNREAD = "SELECT count(*) FROM notifications WHERE user_id = %(user_id)s AND NOT is_read"
-READ = f"UPDATE notifications SET is_read = true WHERE id = %(id)s AND user_id = %(user_id)s RETURNING {COLUMNS}"
+FIND = f"SELECT {COLUMNS} FROM notifications WHERE id = %(id)s AND user_id = %(user_id)s"
+READ = "UPDATE notifications SET is_read = true WHERE id = %(id)s AND user_id = %(user_id)s AND NOT is_read"
 READ_ALL = "UPDATE notifications SET is_read = true WHERE user_id = %(user_id)s AND NOT is_read"
 DELETE = "DELETE FROM notifications WHERE id = %(id)s AND user_id = %(user_id)s"
 
 READ_THREAD = """
 UPDATE notifications SET is_read = true
 WHERE user_id = %(user_id)s AND fold_key = %(fold_key)s AND NOT is_read AND newest_id <= %(read_up_to)s
+RETURNING id
+"""
+FOLDED = """
+SELECT id, folded, about_name FROM notifications
+WHERE user_id = %(user_id)s AND fold_key = %(fold_key)s AND NOT is_read
+  AND %(message_id)s::bigint BETWEEN coalesce(oldest_id, newest_id) AND newest_id FOR UPDATE
+"""
+UNFOLD = f"""
+UPDATE notifications SET folded = folded - 1, message = %(message)s, data = data || jsonb_build_object('count', folded - 1)
+WHERE id = %(id)s RETURNING {COLUMNS}
 """
 
 # Both directions, always in the same order, so that two people writing to each other wait instead of dying of a deadlock. The
@@ -90,12 +130,64 @@ MEET = """
 INSERT INTO threads AS t (user_id, other_id)
 SELECT * FROM (VALUES (%(one)s::bigint, %(other)s::bigint), (%(other)s, %(one)s)) AS pair (user_id, other_id) ORDER BY user_id
 ON CONFLICT (user_id, other_id) DO UPDATE SET read_up_to = t.read_up_to
-RETURNING user_id, read_up_to
+RETURNING user_id, read_up_to, told
 """
 HAS_READ = """
 UPDATE threads SET read_up_to = greatest(read_up_to, %(read_up_to)s) WHERE user_id = %(user_id)s AND other_id = %(other_id)s
 """
-HAVE_MET = "SELECT EXISTS (SELECT FROM threads WHERE user_id = %(user_id)s AND other_id = %(other_id)s)"
+HAS_TOLD = """
+UPDATE threads SET told = greatest(told, %(position)s)
+WHERE (user_id, other_id) IN ((%(low_id)s::bigint, %(high_id)s::bigint), (%(high_id)s::bigint, %(low_id)s::bigint))
+"""
+HOLD = """
+INSERT INTO early_messages (low_id, high_id, position, event) VALUES (%(low_id)s, %(high_id)s, %(position)s, %(event)s)
+ON CONFLICT DO NOTHING
+"""
+TAKE_EARLY = """
+DELETE FROM early_messages WHERE low_id = %(low_id)s AND high_id = %(high_id)s AND position = %(position)s
+RETURNING position, event
+"""
+TAKE_EARLIEST = """
+DELETE FROM early_messages WHERE low_id = %(low_id)s AND high_id = %(high_id)s AND position = (
+  SELECT min(position) FROM early_messages WHERE low_id = %(low_id)s AND high_id = %(high_id)s)
+RETURNING position, event
+"""
+WAITED_TOO_LONG = """
+SELECT low_id, high_id FROM early_messages WHERE held_at < now() - %(patience)s::interval ORDER BY held_at LIMIT 1
+"""
+
+# A deletion is the last of a message, whatever comes after it.
+NOTE_EDIT = """
+INSERT INTO edits AS e (message_id, sender_id, message, edited_at)
+VALUES (%(message_id)s, %(sender_id)s, %(message)s, %(edited_at)s)
+ON CONFLICT (message_id) DO UPDATE SET message = excluded.message, edited_at = excluded.edited_at, noted_at = now()
+WHERE e.message IS NOT NULL AND (excluded.message IS NULL OR e.edited_at < excluded.edited_at)
+"""
+EDIT = "SELECT message FROM edits WHERE message_id = %(message_id)s"
+FORGET_EDITS = "DELETE FROM edits WHERE noted_at < now() - interval '8 days'"  # as long as an event may be said again
+REWORD_LOG = """
+UPDATE live_messages SET body = (body::jsonb || jsonb_build_object('message', coalesce(%(message)s::text, ''))
+  || CASE WHEN %(message)s::text IS NULL THEN '{"attachment_id": null, "attachment_name": null}'::jsonb ELSE '{}' END)::text
+WHERE user_id = ANY(%(user_ids)s::bigint[]) AND body::jsonb ->> 'type' IN ('new_message', 'message_sent', 'message_edited')
+  AND (body::jsonb ->> 'message_id')::bigint = %(message_id)s::bigint
+"""
+
+REMEMBER_BLOCK = """
+INSERT INTO blocks AS b (blocker_id, blocked_id, is_blocked, changed_at)
+VALUES (%(blocker_id)s, %(blocked_id)s, %(is_blocked)s, %(changed_at)s)
+ON CONFLICT (blocker_id, blocked_id) DO UPDATE SET is_blocked = excluded.is_blocked, changed_at = excluded.changed_at
+WHERE b.changed_at < excluded.changed_at
+"""
+IS_BLOCKED = """
+SELECT EXISTS (SELECT FROM blocks WHERE is_blocked AND (blocker_id, blocked_id) IN
+  ((%(user_id)s::bigint, %(other_id)s::bigint), (%(other_id)s::bigint, %(user_id)s::bigint)))
+"""
+# Neither has blocked the other; `t` is a row of threads.
+NOT_BLOCKED = """NOT EXISTS (SELECT FROM blocks b WHERE b.is_blocked
+  AND (b.blocker_id = t.user_id AND b.blocked_id = t.other_id OR b.blocker_id = t.other_id AND b.blocked_id = t.user_id))"""
+HAVE_MET = f"""
+SELECT EXISTS (SELECT FROM threads t WHERE t.user_id = %(user_id)s AND t.other_id = %(other_id)s AND {NOT_BLOCKED})
+"""
 
 # The heads are locked in the order of `user_id` and kept until commit: numbers have no holes and follow the order of commits,
 # so that "everything after number n" never misses a transaction that commits late.
@@ -134,6 +226,9 @@ FORGET_WRITINGS = """
 DELETE FROM live_messages l USING threads t
 WHERE t.user_id = %(id)s AND l.user_id = t.other_id AND (l.body::jsonb ->> 'sender_id')::bigint = %(id)s
 """
+FORGET_EARLY = "DELETE FROM early_messages WHERE low_id = %(id)s OR high_id = %(id)s"
+FORGET_EDITS_OF = "DELETE FROM edits WHERE sender_id = %(id)s"
+FORGET_BLOCKS = "DELETE FROM blocks WHERE blocker_id = %(id)s OR blocked_id = %(id)s"
 FORGET_OTHER_SIDES = """
 DELETE FROM threads WHERE other_id = %(id)s AND user_id IN (SELECT other_id FROM threads WHERE user_id = %(id)s)
 """
@@ -145,6 +240,9 @@ FORGET_PERSON = (
     FORGET_DELIVERIES,
     FORGET_LOG,
     FORGET_WRITINGS,
+    FORGET_EARLY,
+    FORGET_EDITS_OF,
+    FORGET_BLOCKS,
     FORGET_OTHER_SIDES,
     FORGET_THREADS,
 )

@@ -44,7 +44,7 @@ async def unread_count(actor: Actor, tx: Reading) -> UnreadCountView:
 
 @router.patch("/mark-all-read")
 async def mark_all_read(actor: Actor, tx: Transaction) -> MarkedReadView:
-    updated = await tx.run(queries.READ_ALL, user_id=actor.user_id)
+    updated = await actions.mark_all_read(tx, actor)
     return MarkedReadView(message="All notifications are marked as read.", updated=updated)
 
 

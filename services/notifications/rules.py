@@ -24,6 +24,7 @@ from shared.events.profiles import TutorApproved, TutorRejected
 from shared.types import format_instant
 
 MAIL_FOR = timedelta(days=3)  # later than that a mail is no news
+REMIND_WITHIN = 4  # a part of what a reminder says is left: later than that it would be wrong
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +89,17 @@ def thread_key(other_id: int) -> str:
     return f"thread:{other_id}"
 
 
+def new_messages(count: int, name: str) -> str:
+    return f"New message from {name}" if count == 1 else f"{count} new messages from {name}"
+
+
 def of_message(event: MessageDelivered) -> Notice:
     """The text is not quoted: it can be edited or deleted, a mail cannot."""
     return Notice(
         user_id=event.recipient_id,
         kind="new_message",
         title="New Message",
-        message=f"New message from {event.sender_name}",
+        message=new_messages(1, event.sender_name),
         data={"message_id": event.message_id, "sender_id": event.sender_id, "booking_id": event.booking_id, "count": 1},
         about_id=event.sender_id,
         about_name=event.sender_name,
@@ -150,8 +155,12 @@ def _booking_notice(event: BookingEvent | BookingReminderDue, to_tutor: bool, me
         facts=facts,
         about_id=event.student_id if to_tutor else event.tutor_user_id,
         about_name=event.student_name if to_tutor else event.tutor_name,
-        lapses_at=event.start_at if isinstance(event, BookingReminderDue) else None,
+        lapses_at=_reminds_until(event) if isinstance(event, BookingReminderDue) else None,
     )
+
+
+def _reminds_until(event: BookingReminderDue) -> datetime:
+    return min(event.start_at, event.occurred_at + timedelta(hours=event.hours) / REMIND_WITHIN)
 
 
 def of_review(event: ReviewReceived) -> Notice | None:

@@ -86,6 +86,8 @@ class Notifications(_Table, table=True):
     folded: int = Field(sa_column_kwargs={"server_default": "1"})
     newest_id: int | None = Field(sa_type=sa.BigInteger)
     """The newest message folded in here: having read it means having seen this."""
+    oldest_id: int | None = Field(sa_type=sa.BigInteger)
+    """The first message folded in here: one from before was not counted."""
     is_read: bool = Field(sa_column_kwargs={"server_default": sa.false()})
     created_at: datetime = Field(sa_type=INSTANT, sa_column_kwargs=NOW)
 
@@ -100,7 +102,7 @@ class Deliveries(_Table, table=True):
         sa.CheckConstraint(
             "status IN ('waiting', 'handed_over', 'sent', 'refused', 'skipped', 'expired', 'unknown')", "status_is_known"
         ),
-        sa.Index("deliveries_due", "channel", "next_at", postgresql_where=sa.text("status = 'waiting'")),
+        sa.Index("deliveries_due", "channel", "priority", "next_at", postgresql_where=sa.text("status = 'waiting'")),
         sa.Index("deliveries_handed_over", "next_at", postgresql_where=sa.text("status = 'handed_over'")),
         sa.Index("deliveries_of_person", "user_id"),
         sa.Index("deliveries_finished", "finished_at", postgresql_where=sa.text("finished_at IS NOT NULL")),
@@ -115,6 +117,10 @@ class Deliveries(_Table, table=True):
     """Where to, when the event said so; else where the person's account says at the time of sending."""
     content: dict[str, Any] = Field(sa_column=sa.Column(JSONB, nullable=False))
     """What the templates word; emptied when the delivery is finished, for it may hold a token."""
+    notification_id: int | None = Field(sa_type=sa.BigInteger)
+    """The notification that, read or gone until then, makes sending this needless."""
+    priority: int = Field(sa_type=sa.SmallInteger, sa_column_kwargs={"server_default": "1"})
+    """0 is sent before 1: somebody waits for it."""
     status: str = Field(sa_column_kwargs={"server_default": "waiting"})
     attempts: int = Field(sa_column_kwargs={"server_default": "0"})
     next_at: datetime = Field(sa_type=INSTANT, sa_column_kwargs=NOW)
@@ -125,13 +131,50 @@ class Deliveries(_Table, table=True):
 
 
 class Threads(_Table, table=True):
-    """Who has written with whom (a row for each direction), and up to which message `user_id` has read."""
+    """Who has written with whom (a row for each direction), up to which message `user_id` has read, and how many of the thread
+    were told (unknown: it is from before that was counted)."""
 
     __tablename__ = "threads"
 
     user_id: int = _key()
     other_id: int = _key()
     read_up_to: int = Field(sa_type=sa.BigInteger, sa_column_kwargs={"server_default": "0"})
+    told: int | None = Field(sa_type=sa.BigInteger, sa_column_kwargs={"server_default": "0"})
+
+
+class EarlyMessages(_Table, table=True):
+    """Messages that overtook those before them in their thread: told after them."""
+
+    __tablename__ = "early_messages"
+
+    low_id: int = _key()
+    high_id: int = _key()
+    position: int = _key()
+    event: str
+    held_at: datetime = Field(sa_type=INSTANT, sa_column_kwargs=NOW, index=True)
+
+
+class Edits(_Table, table=True):
+    """The last that was heard of a changed message: its text, or none when it was deleted. The message itself may come later."""
+
+    __tablename__ = "edits"
+
+    message_id: int = _key()
+    sender_id: int = Field(sa_type=sa.BigInteger, index=True)
+    message: str | None
+    edited_at: datetime = Field(sa_type=INSTANT)
+    noted_at: datetime = Field(sa_type=INSTANT, sa_column_kwargs=NOW, index=True)
+
+
+class Blocks(_Table, table=True):
+    """Replica of messaging's blocks; one that was lifted stays as a row, so that older news of it is known to be old."""
+
+    __tablename__ = "blocks"
+
+    blocker_id: int = _key()
+    blocked_id: int = Field(sa_column=sa.Column(sa.BigInteger, primary_key=True, autoincrement=False, index=True))
+    is_blocked: bool
+    changed_at: datetime = Field(sa_type=INSTANT)
 
 
 class LiveHeads(_Table, table=True):

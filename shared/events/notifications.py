@@ -1,24 +1,8 @@
 """What the notifications service says."""
 
-from datetime import datetime
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from shared.events.base import Data, Event
-
-
-class NotificationCreated(Event):
-    """Something to tell one person now, for the sockets of that person. Private: its words may quote people."""
-
-    type: ClassVar[str] = "notifications.notification.created.v1"
-    private: ClassVar[bool] = True
-
-    notification_id: int
-    user_id: int
-    kind: str
-    title: str
-    message: str
-    data: dict[str, Any]
-    created_at: datetime
 
 
 class PresenceChanged(Event):

@@ -27,11 +27,23 @@ class Claim:
     is_active: bool
     is_purged: bool
     is_wanted: bool
+    is_moot: bool
+    """What it is about was read in the app, or deleted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """How many letters wait on a channel, and since when the oldest of them should have been gone, in seconds."""
+
+    channel: str
+    count: int
+    age: float
 
 
 ENQUEUE = """
-INSERT INTO deliveries (event_id, user_id, channel, kind, address, content, not_after)
-VALUES (%(event_id)s, %(user_id)s, %(channel)s, %(kind)s, %(address)s, %(content)s::jsonb, %(not_after)s)
+INSERT INTO deliveries (event_id, user_id, channel, kind, address, content, not_after, next_at, notification_id, priority)
+VALUES (%(event_id)s, %(user_id)s, %(channel)s, %(kind)s, %(address)s, %(content)s::jsonb, %(not_after)s,
+  now() + %(wait)s::interval, %(notification_id)s, %(priority)s)
 ON CONFLICT (event_id, user_id, channel) DO NOTHING
 """
 # The claim is committed before anything is sent; a process that dies leaves a lease that ends.
@@ -40,15 +52,16 @@ WITH claimed AS (
   UPDATE deliveries SET attempts = attempts + 1, next_at = now() + interval '10 minutes'
   WHERE id = (
     SELECT id FROM deliveries WHERE status = 'waiting' AND channel = %(channel)s AND next_at <= now()
-    ORDER BY next_at, id LIMIT 1 FOR UPDATE SKIP LOCKED
+    ORDER BY priority, next_at, id LIMIT 1 FOR UPDATE SKIP LOCKED
   )
-  RETURNING id, event_id, user_id, channel, kind, content, attempts, not_after, created_at, address
+  RETURNING id, event_id, user_id, channel, kind, content, attempts, not_after, created_at, address, notification_id
 )
 SELECT c.id, c.event_id, c.user_id, c.kind, c.content, c.attempts, c.not_after, c.created_at, c.address AS given_address,
   p.id IS NOT NULL AS is_known, coalesce(p.email, '') AS address, coalesce(p.first_name, '') AS first_name,
   coalesce(p.timezone, 'UTC') AS timezone, coalesce(p.is_active, true) AS is_active, coalesce(p.is_purged, false) AS is_purged,
-  coalesce(CASE c.channel WHEN 'email' THEN p.wants_email WHEN 'push' THEN p.wants_push ELSE p.wants_sms END, true) AS is_wanted
-FROM claimed c LEFT JOIN people p ON p.id = c.user_id
+  coalesce(CASE c.channel WHEN 'email' THEN p.wants_email WHEN 'push' THEN p.wants_push ELSE p.wants_sms END, true) AS is_wanted,
+  c.notification_id IS NOT NULL AND coalesce(n.is_read, true) AS is_moot
+FROM claimed c LEFT JOIN people p ON p.id = c.user_id LEFT JOIN notifications n ON n.id = c.notification_id
 """
 # `attempts` is the fencing token: whoever lost the claim to somebody else touches nothing.
 HAND_OVER = "UPDATE deliveries SET status = 'handed_over' WHERE id = %(id)s AND attempts = %(attempts)s AND status = 'waiting'"
@@ -64,6 +77,15 @@ STATUS = "SELECT status FROM deliveries WHERE id = %(id)s"
 # Its sender died, or lost the connection, after the other side may have taken it.
 MARK_UNKNOWN = """
 UPDATE deliveries SET status = 'unknown', finished_at = now(), content = '{}'
-WHERE status = 'handed_over' AND next_at <= now() RETURNING id
+WHERE status = 'handed_over' AND next_at <= now() RETURNING id, channel
+"""
+CALL_OFF = """
+UPDATE deliveries SET status = 'expired', finished_at = now(), content = '{}'
+WHERE user_id = ANY(%(user_ids)s::bigint[]) AND kind = 'booking_reminder' AND status = 'waiting'
+  AND (content -> 'data' ->> 'booking_id')::bigint = %(booking_id)s
+"""
+WAITING = """
+SELECT channel, count(*), extract(epoch FROM now() - min(created_at))::float AS age
+FROM deliveries WHERE status = 'waiting' GROUP BY channel
 """
 FORGET = "DELETE FROM deliveries WHERE finished_at < now() - interval '30 days'"

@@ -20,7 +20,7 @@ def verdict(claim: Claim, now: datetime) -> Verdict:
     """What auth asks for is sent whatever the preferences; what concerns the account itself, also to a closed one."""
     if now >= claim.not_after:
         return Verdict.EXPIRED
-    if claim.is_purged:
+    if claim.is_purged or claim.is_moot:
         return Verdict.SKIPPED
     if claim.kind in MANDATORY:
         return Verdict.SEND

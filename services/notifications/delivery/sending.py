@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from services.notifications import metrics
-from services.notifications.delivery import queries
+from services.notifications.delivery import channels, queries
 from services.notifications.delivery.channel import Channel, HandOver, Later, Letter, Refused, Unreachable
-from services.notifications.delivery.queries import Claim
+from services.notifications.delivery.queries import Claim, Waiting
 from services.notifications.delivery.rules import Verdict, pause, verdict
 from shared import logs
 from shared.db import Database
@@ -72,6 +72,7 @@ class Sender:
             raise
         except ClaimLost:
             log.warning("claim_lost", delivery=claim.id)
+            await self._channel.close()  # sender and recipient of this letter are already named on the connection
         except Exception as error:
             await self._stumbled(claim, error)
             await self._channel.close()
@@ -110,11 +111,17 @@ class Sender:
 
 
 async def tidy(database: Database) -> None:
-    """Mark what was handed over by somebody who never reported back, and forget what is long done."""
+    """Mark what was handed over by somebody who never reported back, forget what is long done, and export what waits."""
     async with database.transaction() as tx:
         for row in await tx.rows(queries.MARK_UNKNOWN):
             log.error("letter_not_delivered", delivery=row["id"], status="unknown")
+            metrics.letters.labels(row["channel"], "unknown").inc()
         await tx.run(queries.FORGET)
+        waiting = {found.channel: found for found in await tx.all(Waiting, queries.WAITING)}
+    for channel in channels.switches.on | waiting.keys():
+        found = waiting.get(channel, Waiting(channel, 0, 0.0))
+        metrics.letters_waiting.labels(channel).set(found.count)
+        metrics.letters_age.labels(channel).set(found.age)
 
 
 async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:

@@ -6,7 +6,7 @@ from urllib.parse import unquote, urlsplit
 from aiosmtplib import SMTP, SMTPException, SMTPResponseException
 
 from services.notifications.delivery.channel import HandOver, Later, Letter, Refused, Unreachable
-from services.notifications.delivery.wording import Wording
+from services.notifications.delivery.wording import Wording, deliverable
 
 TIMEOUT = 15.0  # seconds for each answer of the server
 LOCAL = ("localhost", "127.0.0.1", "::1")
@@ -29,7 +29,7 @@ class SmtpServer:
     async def send(self, letter: Letter, hand_over: HandOver) -> None:
         mail = self._wording.mail(letter)
         client = await self._connected()
-        await self._envelope(client, letter.address)
+        await self._envelope(client, deliverable(letter.address))
         await hand_over()
         # From here on only the server's answer tells. A connection that breaks now may break after the mail was taken
         # (RFC 1047), so that is not caught: not sending twice is preferred to sending at least once.
@@ -66,13 +66,16 @@ class SmtpServer:
         return self._client
 
     async def _envelope(self, client: SMTP, address: str) -> None:
+        is_plain = address.isascii()
+        if not is_plain and not client.supports_extension("smtputf8"):
+            raise Refused("the mail server takes no address beyond ASCII")
         try:
-            await client.mail(self._wording.sender.addr_spec)
+            await client.mail(self._wording.sender.addr_spec, options=None if is_plain else ["SMTPUTF8"])
         except (SMTPException, OSError) as error:  # our own address or login is refused: no letter can be sent
             await self.close()
             raise Unreachable(_describe(error)) from error
         try:
-            await client.rcpt(address)
+            await client.rcpt(address, encoding="ascii" if is_plain else "utf-8")
         except SMTPResponseException as error:
             await self._answered(error)
         except (SMTPException, OSError) as error:

@@ -3,16 +3,17 @@
 from datetime import datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import SMTP, SMTPUTF8
 from email.utils import format_datetime, parseaddr
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
+from email_validator import EmailNotValidError, validate_email
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-from services.notifications.delivery.channel import Letter
+from services.notifications.delivery.channel import Letter, Refused
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
 OWN = {  # kinds with templates of their own; all others are notifications
@@ -33,7 +34,7 @@ LABELS = {
 
 
 class Wording:
-    """Makes mails. `web_url` is where links point to."""
+    """Makes mails. `web_url` is where links point to; without it there are none."""
 
     def __init__(self, sender: str, web_url: str) -> None:
         name, address = parseaddr(sender)
@@ -53,9 +54,11 @@ class Wording:
         """The mail. Its Message-ID is always the same for the same letter, so that a mailbox can tell a repetition."""
         template = letter.kind if letter.kind in OWN else "notification"
         values = self._values(letter)
-        mail = EmailMessage(policy=SMTP)
+        to = deliverable(letter.address)
+        mail = EmailMessage(policy=SMTP if to.isascii() else SMTPUTF8)
         mail["From"] = self.sender
-        mail["To"] = letter.address
+        local, _, domain = to.rpartition("@")
+        mail["To"] = Address(username=local, domain=domain)
         mail["Subject"] = values["subject"]
         mail["Date"] = format_datetime(letter.created_at)
         mail["Message-ID"] = f"<{letter.event_id}.{letter.user_id}@{self.sender.domain}>"
@@ -73,12 +76,23 @@ class Wording:
             "facts": letter.content.get("facts", {}),
             "token": letter.content.get("token"),
             "timezone": letter.timezone,
+            "link": self._web_url and token and f"{self._web_url}/{letter.kind.replace('_', '-')}?token={token}",
             "web_url": self._web_url,
-            "link": f"{self._web_url}/{letter.kind.replace('_', '-')}?token={token}" if token else self._web_url,
         }
 
     def _render(self, template: str, values: dict[str, Any]) -> str:
         return self._environment.get_template(template).render(values)
+
+
+def deliverable(address: str) -> str:
+    """The address with its domain as DNS knows it (RFC 5891). Raises `Refused` where there can be no such domain."""
+    if address.isascii():
+        return address
+    try:
+        known = validate_email(address, check_deliverability=False)
+    except EmailNotValidError as error:
+        raise Refused(str(error)) from error
+    return f"{known.local_part}@{known.ascii_domain}"
 
 
 def _sentence(text: str) -> str:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from services.notifications import metrics
 from services.notifications import queries as notifications
 from services.notifications.hub import queries
 from services.notifications.hub.closing import Close
@@ -20,7 +21,6 @@ from shared.types import MAX_ID
 LONGEST = 4096  # characters of a frame
 FRAMES = (500.0, 500.0)  # frames at once, and for each second: whoever sends more is read more slowly
 ANSWERS = (10.0, 1.0)  # errors that are answered, and typing that is passed on
-REMEMBERED = 100  # people known to have a thread, for each socket
 
 
 class Allowance:
@@ -70,11 +70,11 @@ class Conversation:
         self._verify = verify
         self._frames = Allowance(*FRAMES)
         self._answers = Allowance(*ANSWERS)
-        self._known: set[int] = set()
 
     async def take(self, text: str | None) -> None:
         if wait := self._frames.take():
             await asyncio.sleep(wait)
+        metrics.frames.inc()
         try:
             await self._answer(parse(text))
         except Refusal as refusal:
@@ -97,8 +97,8 @@ class Conversation:
                 raise BadFrame
 
     async def _typing(self, frame: dict[str, Any]) -> None:
-        """Passed on to people with whom there is a thread; to all others, and too often, it is silently dropped: the answer
-        must not tell who exists."""
+        """Passed on to people with whom there is a thread and no block; to all others, and too often, it is silently dropped: the
+        answer must not tell who exists."""
         other = frame.get("recipient_id", frame.get("other_user_id"))
         if type(other) is not int or not 0 < other <= MAX_ID or other == self._socket.user_id:
             raise BadFrame("typing needs recipient_id, the account id of the other side.")
@@ -108,13 +108,10 @@ class Conversation:
         await self._wire.say(TypingNoticed(user_id=self._socket.user_id, other_user_id=other, is_typing=is_typing))
 
     async def _have_met(self, other: int) -> bool:
-        if other not in self._known:
-            async with self._hub.reading() as tx:
-                if not await tx.value(notifications.HAVE_MET, user_id=self._socket.user_id, other_id=other):
-                    return False
-            if len(self._known) < REMEMBERED:
-                self._known.add(other)
-        return True
+        """Asked each time: a block takes effect at once."""
+        async with self._hub.reading() as tx:
+            found: bool = await tx.value(notifications.HAVE_MET, user_id=self._socket.user_id, other_id=other)
+        return found
 
     async def _presence(self) -> None:
         """Who of the people one writes with is online now."""

@@ -80,8 +80,9 @@ class Hub:
             self.came_or_went.add(socket.user_id)
         mine.append(socket)
         metrics.sockets.inc()
-        if len(mine) > DEVICES:
-            mine[0].close(Close.TOO_MANY)
+        still_open = [socket for socket in mine if not socket.is_closed]  # a closed one may need its time to go
+        if len(still_open) > DEVICES:
+            still_open[0].close(Close.TOO_MANY)
         socket.start()
         self._catch_up(socket)
 

@@ -1,4 +1,4 @@
-"""uvicorn's WebSocket protocol, with two changes: no token in its logs, and a close that a deaf client cannot hold up."""
+"""uvicorn's WebSocket protocol, with two changes: no token in its logs, and closes that a deaf client cannot hold up."""
 
 import logging
 from typing import Any, cast
@@ -8,6 +8,7 @@ from websockets.http11 import Request
 
 CUT = "edustream.cut"
 """Extension in the ASGI scope: a function `(code, reason)` that closes at once."""
+NO_PONG = 1011, "a ping was not answered"
 GRACE = 5.0  # seconds for the client to take what was sent and answer the close
 
 _quiet = logging.getLogger("edustream.sockets")
@@ -40,3 +41,8 @@ class SocketProtocol(WebSocketsSansIOProtocol):
             self.read_paused = False
             self.transport.resume_reading()
         self.close_timer = self.loop.call_later(GRACE, self.transport.abort)
+
+    def keepalive_timeout(self) -> None:
+        """uvicorn would close when all that waits has been sent, which a client that does not read never lets happen."""
+        self.stop_keepalive()
+        self.cut(*NO_PONG)

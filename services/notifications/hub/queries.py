@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from services.notifications.queries import NOT_BLOCKED
+
 
 @dataclass(frozen=True, slots=True)
 class Told:
@@ -29,13 +31,13 @@ UPDATE presence AS p SET is_online = NOT p.is_online, version = p.version + 1
 WHERE user_id = ANY(%(user_ids)s::bigint[]) AND is_online <> EXISTS (SELECT FROM connected c WHERE c.user_id = p.user_id)
 RETURNING user_id, version, is_online
 """
-TO_TELL = """
+TO_TELL = f"""
 SELECT t.other_id, p.user_id, p.is_online FROM threads t JOIN presence p USING (user_id)
-WHERE t.user_id = ANY(%(changed)s::bigint[]) AND t.other_id = ANY(%(here)s::bigint[])
+WHERE t.user_id = ANY(%(changed)s::bigint[]) AND t.other_id = ANY(%(here)s::bigint[]) AND {NOT_BLOCKED}
 """
-ONLINE = """
+ONLINE = f"""
 SELECT p.user_id FROM threads t JOIN presence p ON p.user_id = t.other_id
-WHERE t.user_id = %(user_id)s AND p.is_online ORDER BY p.user_id LIMIT 1000
+WHERE t.user_id = %(user_id)s AND p.is_online AND {NOT_BLOCKED} ORDER BY p.user_id LIMIT 1000
 """
 NEXT = """
 SELECT user_id, version, is_online FROM presence WHERE user_id > %(after)s AND version > 0 ORDER BY user_id LIMIT %(batch)s

@@ -9,9 +9,12 @@ from starlette.websockets import WebSocketDisconnect
 from services.notifications import metrics
 from services.notifications.hub.closing import Close
 from services.notifications.live import numbered
+from shared import logs
 from shared.tokens import Claims
 
 QUEUE = 256  # messages that may wait for a client that reads slowly
+
+log = logs.get(__name__)
 
 
 class Socket:
@@ -75,6 +78,7 @@ class Socket:
             return
         self.stop()
         metrics.sockets_closed.labels(str(why.code)).inc()
+        log.info("socket_closed", user_id=self.user_id, code=why.code, reason=why.reason)
         self._cut(why.code, why.reason)
 
     def stop(self) -> None:

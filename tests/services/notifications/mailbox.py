@@ -50,15 +50,16 @@ class Mailbox:
 
 
 @asynccontextmanager
-async def serving(mailbox: Mailbox, port: int = 0) -> AsyncIterator[int]:
-    server = await asyncio.get_running_loop().create_server(lambda: SMTP(mailbox, hostname="test"), "127.0.0.1", port)
+async def serving(mailbox: Mailbox, port: int = 0, **options: Any) -> AsyncIterator[int]:
+    make = lambda: SMTP(mailbox, hostname="test", **options)  # noqa: E731  a protocol factory
+    server = await asyncio.get_running_loop().create_server(make, "127.0.0.1", port)
     async with server:
         yield server.sockets[0].getsockname()[1]
 
 
-def sender(service: Harness, url: str, data: Path = Path("unused")) -> Sender:
+def sender(service: Harness, url: str, data: Path = Path("unused"), **more: Any) -> Sender:
     values = {name: getattr(service.app.state.settings, name) for name in ("database_url", "redis_url", "amqp_url")}
-    settings = settings_of(service.service, **values, smtp_url=url, data=str(data))
+    settings = settings_of(service.service, **values, smtp_url=url, data=str(data), **more)
     assert isinstance(settings, NotificationsSettings)
     return Sender("email", open_all(settings)["email"], service.database)
 

@@ -1,17 +1,22 @@
 """Push and SMS: off until somebody adds a provider, and then a channel like the mail."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
+from services.notifications.app import Post
+from services.notifications.delivery import channels
 from services.notifications.delivery.channel import HandOver, Letter
 from services.notifications.delivery.channels import open_all, switch_on
 from services.notifications.delivery.queries import Claim
 from services.notifications.delivery.rules import LONGEST_PAUSE, Verdict, pause, verdict
 from services.notifications.delivery.sending import Sender
 from services.notifications.settings import NotificationsSettings
+from shared.settings import load
+from shared.worker import Runtime
 from tests.harness import Harness, settings_of
 from tests.services.notifications.events import JANE, NOW, account, booking
 
@@ -63,6 +68,63 @@ async def test_a_provider_gets_what_its_channel_is_for(service: Harness) -> None
     assert [(row["status"], row["count"]) for row in found] == [("sent", 2), ("skipped", 1)]
 
 
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("SMTP_URL", "mail.example.com:25"),
+        ("SMTP_URL", "http://mail.example.com"),
+        ("SMTP_URL", "smtp://mail.example.com:x"),
+        ("SMTP_URL", "smtp://mail.example.com:99999"),
+        ("SMTP_URL", "smtp://"),
+        ("NOTIFICATIONS_MAIL_FROM", "EduStream"),
+        ("NOTIFICATIONS_MAIL_FROM", ""),
+        ("NOTIFICATIONS_MAIL_FROM", "EduStream <@example.com>"),
+        ("NOTIFICATIONS_PUSH_PROVIDER", "no colon"),
+        ("NOTIFICATIONS_WEB_URL", "app.example.com"),
+        ("NOTIFICATIONS_MESSAGE_MAIL_AFTER", "-1"),
+    ],
+)
+def test_a_wrong_setting_is_named_and_nothing_starts(
+    service: Harness, monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    known = service.app.state.settings
+    given = {
+        "NOTIFICATIONS_DATABASE_URL": known.database_url,
+        "REDIS_URL": known.redis_url,
+        "AMQP_URL": known.amqp_url,
+        "EDUSTREAM_INTERNAL_TOKEN": known.internal_token,
+    }
+    for name, right in given.items():
+        monkeypatch.setenv(name, right)
+    load(NotificationsSettings, "notifications")
+    monkeypatch.setenv(variable, value)
+
+    with pytest.raises(SystemExit, match=f"notifications refuses to start: {variable}: "):
+        load(NotificationsSettings, "notifications")
+
+
+@pytest.mark.parametrize("path", ["no.such.module:provider", f"{__name__}:no_such_provider"])
+def test_a_provider_that_is_not_there_lets_nothing_start(service: Harness, path: str) -> None:
+    with pytest.raises(SystemExit, match="NOTIFICATIONS_SMS_PROVIDER"):
+        switch_on(settings(service, sms_provider=path))
+
+
+async def test_channels_that_could_not_be_opened_are_opened_at_the_next_run(
+    service: Harness, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    await service.deliver(account(JANE), booking())
+    runtime = Runtime(settings(service, data=str(tmp_path)), service.database)
+    post = Post()
+    with monkeypatch.context() as broken:
+        broken.setattr(channels, "open_all", lambda _: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            await post.send_due(runtime)
+
+    await post.send_due(runtime)
+
+    assert len(list((tmp_path / "mail").glob("*.eml"))) == 1
+
+
 def claim(**fields: Any) -> Claim:
     given: dict[str, Any] = {
         "id": 1,
@@ -81,6 +143,7 @@ def claim(**fields: Any) -> Claim:
         "is_active": True,
         "is_purged": False,
         "is_wanted": True,
+        "is_moot": False,
     }
     return Claim(**given | fields)
 
@@ -95,6 +158,7 @@ def claim(**fields: Any) -> Claim:
         ({"is_wanted": False, "kind": "account_deactivated"}, Verdict.SKIPPED),
         ({"is_wanted": False, "is_active": False, "is_known": False, "kind": "reset_password"}, Verdict.SEND),
         ({"is_purged": True, "kind": "reset_password"}, Verdict.SKIPPED),
+        ({"is_moot": True}, Verdict.SKIPPED),
         ({"is_known": False}, Verdict.WAIT),
         ({"not_after": NOW}, Verdict.EXPIRED),
         ({"not_after": NOW, "is_known": False}, Verdict.EXPIRED),

@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 
+from services.notifications.delivery import channels
 from shared.events.auth import UserChanged, UserPurged
-from shared.events.bookings import BookingReminderDue
+from shared.events.bookings import BookingCancelled, BookingReminderDue
+from shared.events.messaging import MessagesRead
 from tests.harness import Harness
 from tests.services.notifications.events import JANE, JOHN, account, booking, message
-from tests.services.notifications.mailbox import Mailbox, make_due, reset, sender, statuses
+from tests.services.notifications.mailbox import Mailbox, make_due, reset, sender, serving, statuses
 
 
 def body(mail: EmailMessage, kind: str) -> str:
@@ -95,7 +97,7 @@ async def test_what_auth_asks_for_is_sent_whatever_the_preferences(service: Harn
 
     by_subject = {str(mail["Subject"]): mail for mail in mailbox.mails}
     assert len(mailbox.mails) == 3
-    assert "reset-password?token=s3cret%2B%2F%3D" in body(by_subject["Reset your password"], "plain")
+    assert "http" not in body(by_subject["Reset your password"], "plain"), "there is no page that a link could lead to"
     assert "s3cret+/=" in body(by_subject["Reset your password"], "plain").splitlines()
     assert str(by_subject["Please confirm your e-mail address"]["To"]) == "new@example.com"
     assert "Your password was changed" in by_subject
@@ -105,12 +107,108 @@ async def test_what_auth_asks_for_is_sent_whatever_the_preferences(service: Harn
 
 async def test_messages_of_an_unread_thread_make_one_mail(service: Harness, smtp: str, mailbox: Mailbox) -> None:
     await service.deliver(account(JANE), account(JOHN), message(message="secret"), message(), message())
+    await make_due(service)
 
     await sender(service, smtp).send_due()
 
     (mail,) = mailbox.mails
     assert "New message from John Tutor." in body(mail, "plain")
     assert "secret" not in mail.as_string()
+
+
+@pytest.mark.parametrize("how", ["reads the message", "reads the notification", "deletes the notification"])
+async def test_whoever_is_in_the_conversation_gets_no_mail_of_it(service: Harness, smtp: str, mailbox: Mailbox, how: str) -> None:
+    sent = message()
+    await service.deliver(account(JANE), sent)
+    await sender(service, smtp).send_due()
+    assert await statuses(service) == {"waiting": 1}, "it may be read within minutes"
+
+    async with service.person(JANE) as jane:
+        (told,) = (await jane.get("/api/notifications")).json()
+        if how == "reads the message":
+            read = MessagesRead(reader_id=JANE, other_user_id=JOHN, message_ids=[sent.message_id], read_at=sent.created_at)
+            await service.deliver(read)
+        elif how == "reads the notification":
+            await jane.patch(f"/api/notifications/{told['id']}/read")
+        else:
+            await jane.delete(f"/api/notifications/{told['id']}")
+    await make_due(service)
+    await sender(service, smtp).send_due()
+
+    assert mailbox.mails == []
+    assert await statuses(service) == {"skipped": 1}
+
+
+async def test_a_mail_of_a_message_waits_as_long_as_the_settings_say(service: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(channels.switches, "message_mail_after", timedelta(hours=1))
+    await service.deliver(message(), booking())
+
+    async with service.database.reading() as tx:
+        rows = await tx.rows("SELECT kind, next_at - created_at AS wait FROM deliveries")
+    assert {row["kind"]: row["wait"] for row in rows} == {"new_message": timedelta(hours=1), "booking_confirmed": timedelta(0)}
+
+
+async def test_what_somebody_waits_for_is_sent_before_everything_else(service: Harness, smtp: str, mailbox: Mailbox) -> None:
+    await service.deliver(account(JANE), *(booking() for _ in range(5)), reset())
+
+    await sender(service, smtp).send_due()
+
+    assert [str(mail["Subject"]) for mail in mailbox.mails] == ["Reset your password"] + ["Booking Confirmed"] * 5
+
+
+async def test_with_a_front_end_mails_link_to_it(service: Harness, smtp: str, mailbox: Mailbox) -> None:
+    await service.deliver(account(JANE), booking(), reset())
+
+    await sender(service, smtp, web_url="https://app.example.com/").send_due()
+
+    texts = [body(mail, "plain") for mail in mailbox.mails]
+    assert "https://app.example.com/reset-password?token=s3cret%2B%2F%3D" in texts[0]
+    assert "https://app.example.com" in texts[1].splitlines()
+
+
+async def test_a_domain_in_any_script_is_written_to_as_dns_knows_it(service: Harness, smtp: str, mailbox: Mailbox) -> None:
+    await service.deliver(account(JANE, email="jane@bücher.example.com"), booking())
+
+    await sender(service, smtp).send_due()
+
+    assert mailbox.to == ["jane@xn--bcher-kva.example.com"]
+    assert str(mailbox.mails[0]["To"]) == "jane@xn--bcher-kva.example.com"
+
+
+async def test_a_name_in_any_script_is_written_to_where_the_server_takes_it(service: Harness, mailbox: Mailbox) -> None:
+    await service.deliver(account(JANE, email="jürgen@bücher.example.com"), booking())
+
+    async with serving(mailbox, enable_SMTPUTF8=True) as port:
+        await sender(service, f"smtp://127.0.0.1:{port}").send_due()
+
+    assert mailbox.to == ["jürgen@xn--bcher-kva.example.com"]
+    assert str(mailbox.mails[0]["To"]) == "jürgen@xn--bcher-kva.example.com"
+
+
+async def test_a_name_that_the_server_does_not_take_blocks_nobody(service: Harness, smtp: str, mailbox: Mailbox) -> None:
+    await service.deliver(account(JANE, email="jürgen@example.com"), account(JOHN), booking(), booking(by="student"))
+
+    await sender(service, smtp).send_due()
+
+    assert mailbox.to == ["person12@example.com"]
+    assert await statuses(service) == {"refused": 1, "sent": 1}
+
+
+async def test_a_reminder_that_would_be_late_or_of_a_cancelled_booking_is_not_sent(
+    service: Harness, smtp: str, mailbox: Mailbox
+) -> None:
+    hours_ago = datetime.now(UTC) - timedelta(hours=7)
+    await service.deliver(account(JANE), account(JOHN))
+    await service.deliver(booking(BookingReminderDue, booking_id=1, hours=24, occurred_at=hours_ago))
+    await service.deliver(
+        booking(BookingReminderDue, booking_id=2, hours=24), booking(BookingReminderDue, booking_id=3, hours=24)
+    )
+    await service.deliver(booking(BookingCancelled, booking_id=2, by="student"))
+
+    await sender(service, smtp).send_due()
+
+    assert sorted(str(mail["Subject"]) for mail in mailbox.mails) == ["Booking Cancelled", "Upcoming Session", "Upcoming Session"]
+    assert await statuses(service) == {"sent": 3, "expired": 4}
 
 
 async def test_old_news_is_not_sent(service: Harness, smtp: str, mailbox: Mailbox) -> None:

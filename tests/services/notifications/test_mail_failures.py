@@ -5,6 +5,7 @@ import socket
 
 import pytest
 
+from services.notifications import metrics
 from services.notifications.delivery import sending
 from shared.events.bookings import BookingCancelled
 from tests.harness import Harness
@@ -109,6 +110,42 @@ async def test_a_sender_that_died_while_sending_is_not_repeated_one_that_died_be
     assert await statuses(service) == {"unknown": 1, "sent": 1}
     with pytest.raises(sending.ClaimLost):  # the one that died wakes up again: too late
         await dying._hand_over(second)()
+
+
+async def test_a_letter_that_somebody_else_took_over_leaves_nothing_on_the_connection(
+    service: Harness, smtp: str, mailbox: Mailbox
+) -> None:
+    """Its sender and recipient were named already: the next letter would go to both."""
+    await service.deliver(account(JANE), account(JOHN), booking(), booking(BookingCancelled, by="student"))
+    slow = sender(service, smtp)
+    mailbox.recipient = lambda _address: "250 OK"
+    claim = await slow._claim()
+    assert claim is not None
+    async with service.database.transaction() as tx:
+        await tx.run("UPDATE deliveries SET attempts = attempts + 1 WHERE id = %(id)s", id=claim.id)
+    await slow._send(claim)
+    await slow.send_due()
+
+    assert mailbox.to == ["person12@example.com"]
+
+
+async def test_what_waits_is_measured_and_what_nobody_knows_of_is_counted(service: Harness) -> None:
+    await service.deliver(account(JANE), booking(), booking())
+    async with service.database.transaction() as tx:
+        await tx.run("UPDATE deliveries SET created_at = now() - interval '1 hour'")
+        await tx.run("UPDATE deliveries SET status = 'handed_over', next_at = now() WHERE id = (SELECT min(id) FROM deliveries)")
+    unknown = metrics.letters.labels("email", "unknown")
+    before = unknown._value.get()
+
+    await sending.tidy(service.database)
+
+    assert metrics.letters_waiting.labels("email")._value.get() == 1
+    assert 3600 <= metrics.letters_age.labels("email")._value.get() < 3700
+    assert unknown._value.get() == before + 1
+    async with service.database.transaction() as tx:
+        await tx.run("DELETE FROM deliveries")
+    await sending.tidy(service.database)
+    assert metrics.letters_age.labels("email")._value.get() == 0
 
 
 async def test_a_stop_in_the_middle_of_a_mail_lets_it_leave(service: Harness, smtp: str, mailbox: Mailbox) -> None:

@@ -152,6 +152,19 @@ async def test_more_devices_than_anybody_has_replace_the_oldest(stage: Stage, mo
         await third.ping()
 
 
+async def test_a_device_that_is_slow_to_go_does_not_cost_a_second_one(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.notifications.hub.hub.DEVICES", 2)
+    hub = await stage.hub()
+    async with hub.device(JANE) as first, hub.device(JANE) as second:
+        await second.ping()
+        first.connection.transport.pause_reading()  # it does not answer the close
+        async with hub.device(JANE) as third, hub.device(JANE) as fourth:
+            assert (await second.closed())[0] == 4429
+            await third.ping()
+            await fourth.ping()
+        first.connection.transport.resume_reading()
+
+
 @pytest.mark.parametrize(
     "text", ["", "null", "[]", "{}", '{"type":1}', '{"type":"sing"}', "[" * 4000, '{"type":"ping"', "9" * 4000]
 )

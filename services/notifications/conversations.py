@@ -1,0 +1,141 @@
+"""Messages as the sockets and the notifications are told of them: each after those before it in its thread, and never what was
+deleted since."""
+
+from datetime import timedelta
+from typing import Any
+
+from services.notifications import actions, queries, rules
+from services.notifications.live import Live
+from services.notifications.queries import Early, Edit, Side
+from shared.db import Database, Tx
+from shared.events.base import Envelope
+from shared.events.messaging import MessageDelivered, MessageEdited, MessagesRead
+from shared.types import format_instant
+
+PATIENCE = timedelta(seconds=5)  # for a message that others overtook: later than that it may never come
+
+
+async def deliver(tx: Tx, event: MessageDelivered) -> None:
+    """Tell of a message, and of those that waited for it; one that is too early waits itself."""
+    side = await _meet(tx, event.sender_id, event.recipient_id)
+    if event.position is None:  # said by a version of messaging that did not number them
+        await _tell(tx, event)
+    elif side.told is None or event.position <= side.told + 1:
+        await _tell_from(tx, event, event.position)
+    else:
+        pair = _pair(event.sender_id, event.recipient_id)
+        await tx.run(queries.HOLD, **pair, position=event.position, event=event.to_json().decode())
+
+
+async def tell_early(database: Database) -> None:
+    """Tell of messages that have waited too long for one before them."""
+    while True:
+        async with database.transaction() as tx:
+            pair = await tx.rows(queries.WAITED_TOO_LONG, patience=PATIENCE)
+            if not pair:
+                return
+            low_id, high_id = pair[0]["low_id"], pair[0]["high_id"]
+            await _meet(tx, low_id, high_id)
+            early = await tx.maybe(Early, queries.TAKE_EARLIEST, low_id=low_id, high_id=high_id)
+            if early is not None:  # nobody else has told of it meanwhile
+                await _tell_from(tx, _event(early), early.position)
+
+
+async def change(tx: Tx, event: MessageEdited) -> None:
+    """Another text, or none: in the log as well, from which those who reconnect are told. Older news of it is dropped."""
+    await _meet(tx, event.sender_id, event.recipient_id)
+    known = {"message_id": event.message_id, "message": event.message}
+    if not await tx.run(queries.NOTE_EDIT, **known, sender_id=event.sender_id, edited_at=event.edited_at):
+        return
+    people = [event.recipient_id, event.sender_id]
+    await tx.run(queries.REWORD_LOG, **known, user_ids=people)
+    fields: dict[str, Any] = {
+        "type": "message_deleted" if event.message is None else "message_edited",
+        "message_id": event.message_id,
+        "sender_id": event.sender_id,
+        "recipient_id": event.recipient_id,
+        "message": event.message,
+        "edited_at": format_instant(event.edited_at),
+    }
+    messages = [Live(user_id, fields) for user_id in people]
+    if event.message is None:
+        key = rules.thread_key(event.sender_id)
+        messages += await actions.take_back(tx, event.recipient_id, key, event.message_id)
+    await actions.tell(tx, event, [], messages)
+
+
+async def read(tx: Tx, event: MessagesRead) -> None:
+    """The writer sees the marks, the reader's other devices too; the thread's notification has served its purpose."""
+    read_up_to = event.read_up_to or max(event.message_ids, default=0)
+    pair = {"user_id": event.reader_id, "other_id": event.other_user_id}
+    await _meet(tx, event.reader_id, event.other_user_id)
+    await tx.run(queries.HAS_READ, **pair, read_up_to=read_up_to)
+    fields = {
+        "type": "message_read",
+        "reader_id": event.reader_id,
+        "other_user_id": event.other_user_id,
+        "message_ids": event.message_ids,
+        "read_at": format_instant(event.read_at),
+    }
+    is_blocked = await tx.value(queries.IS_BLOCKED, **pair)
+    messages = [Live(user_id, fields) for user_id in ([] if is_blocked else [event.other_user_id]) + [event.reader_id]]
+    key = rules.thread_key(event.other_user_id)
+    notified = await tx.rows(queries.READ_THREAD, user_id=event.reader_id, fold_key=key, read_up_to=read_up_to)
+    messages += [actions.is_read(event.reader_id, row["id"]) for row in notified]
+    await actions.tell(tx, event, [], messages)
+
+
+async def _meet(tx: Tx, one: int, other: int) -> Side:
+    """The side of `other`. From now on, until commit, nobody else tells of anything between the two."""
+    sides = await tx.all(Side, queries.MEET, one=one, other=other)
+    return next(side for side in sides if side.user_id == other)
+
+
+async def _tell_from(tx: Tx, event: MessageDelivered, position: int) -> None:
+    """Tell of a message and of those right after it that have come already."""
+    pair = _pair(event.sender_id, event.recipient_id)
+    while True:
+        await _tell(tx, event)
+        early = await tx.maybe(Early, queries.TAKE_EARLY, **pair, position=position + 1)
+        if early is None:
+            await tx.run(queries.HAS_TOLD, **pair, position=position)
+            return
+        event, position = _event(early), early.position
+
+
+async def _tell(tx: Tx, event: MessageDelivered) -> None:
+    """Both people's devices get it; the recipient is notified, unless it was read before this event came by."""
+    edit = await tx.maybe(Edit, queries.EDIT, message_id=event.message_id)
+    if edit is not None and edit.message is None:
+        return
+    fields = _fields(event) | ({"message": edit.message} if edit else {})
+    messages = [
+        Live(event.recipient_id, {"type": "new_message"} | fields),
+        Live(event.sender_id, {"type": "message_sent"} | fields),
+    ]
+    side = await _meet(tx, event.sender_id, event.recipient_id)
+    notices = [rules.of_message(event)] if event.message_id > side.read_up_to else []
+    await actions.tell(tx, event, notices, messages)
+
+
+def _fields(event: MessageDelivered) -> dict[str, Any]:
+    return {
+        "message_id": event.message_id,
+        "sender_id": event.sender_id,
+        "sender_name": event.sender_name,
+        "sender_email": event.sender_email,
+        "recipient_id": event.recipient_id,
+        "message": event.message,
+        "booking_id": event.booking_id,
+        "attachment_id": event.attachment_id,
+        "attachment_name": event.attachment_name,
+        "created_at": format_instant(event.created_at),
+    }
+
+
+def _pair(one: int, other: int) -> dict[str, int]:
+    return {"low_id": min(one, other), "high_id": max(one, other)}
+
+
+def _event(early: Early) -> MessageDelivered:
+    return Envelope.model_validate_json(early.event).event(MessageDelivered)
