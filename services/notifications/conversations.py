@@ -14,14 +14,18 @@ from shared.types import format_instant
 
 PATIENCE = timedelta(seconds=5)  # for a message that others overtook: later than that it may never come
 
+Sides = dict[int, Side]
+"""A conversation, by whose side it is."""
+
 
 async def deliver(tx: Tx, event: MessageDelivered) -> None:
     """Tell of a message, and of those that waited for it; one that is too early waits itself."""
-    side = await _meet(tx, event.sender_id, event.recipient_id)
+    sides = await _meet(tx, event.sender_id, event.recipient_id)
+    told = sides[event.recipient_id].told
     if event.position is None:  # said by a version of messaging that did not number them
-        await _tell(tx, event)
-    elif side.told is None or event.position <= side.told + 1:
-        await _tell_from(tx, event, event.position)
+        await _tell(tx, event, sides)
+    elif told is None or event.position <= told + 1:
+        await _tell_from(tx, event, event.position, sides)
     else:
         pair = _pair(event.sender_id, event.recipient_id)
         await tx.run(queries.HOLD, **pair, position=event.position, event=event.to_json().decode())
@@ -35,10 +39,10 @@ async def tell_early(database: Database) -> None:
             if not pair:
                 return
             low_id, high_id = pair[0]["low_id"], pair[0]["high_id"]
-            await _meet(tx, low_id, high_id)
+            sides = await _meet(tx, low_id, high_id)
             early = await tx.maybe(Early, queries.TAKE_EARLIEST, low_id=low_id, high_id=high_id)
             if early is not None:  # nobody else has told of it meanwhile
-                await _tell_from(tx, _event(early), early.position)
+                await _tell_from(tx, _event(early), early.position, sides)
 
 
 async def change(tx: Tx, event: MessageEdited) -> None:
@@ -85,17 +89,16 @@ async def read(tx: Tx, event: MessagesRead) -> None:
     await actions.tell(tx, event, [], messages)
 
 
-async def _meet(tx: Tx, one: int, other: int) -> Side:
-    """The side of `other`. From now on, until commit, nobody else tells of anything between the two."""
-    sides = await tx.all(Side, queries.MEET, one=one, other=other)
-    return next(side for side in sides if side.user_id == other)
+async def _meet(tx: Tx, one: int, other: int) -> Sides:
+    """From now on, until commit, nobody else tells of anything between the two."""
+    return {side.user_id: side for side in await tx.all(Side, queries.MEET, one=one, other=other)}
 
 
-async def _tell_from(tx: Tx, event: MessageDelivered, position: int) -> None:
+async def _tell_from(tx: Tx, event: MessageDelivered, position: int, sides: Sides) -> None:
     """Tell of a message and of those right after it that have come already."""
     pair = _pair(event.sender_id, event.recipient_id)
     while True:
-        await _tell(tx, event)
+        await _tell(tx, event, sides)
         early = await tx.maybe(Early, queries.TAKE_EARLY, **pair, position=position + 1)
         if early is None:
             await tx.run(queries.HAS_TOLD, **pair, position=position)
@@ -103,7 +106,7 @@ async def _tell_from(tx: Tx, event: MessageDelivered, position: int) -> None:
         event, position = _event(early), early.position
 
 
-async def _tell(tx: Tx, event: MessageDelivered) -> None:
+async def _tell(tx: Tx, event: MessageDelivered, sides: Sides) -> None:
     """Both people's devices get it; the recipient is notified, unless it was read before this event came by."""
     edit = await tx.maybe(Edit, queries.EDIT, message_id=event.message_id)
     if edit is not None and edit.message is None:
@@ -113,8 +116,8 @@ async def _tell(tx: Tx, event: MessageDelivered) -> None:
         Live(event.recipient_id, {"type": "new_message"} | fields),
         Live(event.sender_id, {"type": "message_sent"} | fields),
     ]
-    side = await _meet(tx, event.sender_id, event.recipient_id)
-    notices = [rules.of_message(event)] if event.message_id > side.read_up_to else []
+    is_unread = event.message_id > sides[event.recipient_id].read_up_to
+    notices = [rules.of_message(event)] if is_unread else []
     await actions.tell(tx, event, notices, messages)
 
 
