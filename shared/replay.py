@@ -1,22 +1,27 @@
 """Reading the stream of all public events again from its start."""
 
 import asyncio
+import random
+import time
 from datetime import UTC, datetime
 from uuid import uuid4
 
 import aio_pika
-from aio_pika.abc import AbstractChannel
+import psycopg
+from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 from pydantic import ValidationError
 
 from shared import broker, logs
 from shared.db import Database
 from shared.errors import Refusal, Unavailable
-from shared.events.base import Envelope
+from shared.events.base import Envelope, Event
 from shared.inbox import Subscriptions
 
 PREFETCH = 200
-AT_ONCE = 8  # events in work: their order does not matter, as it never does
+AT_ONCE = 8  # events in work, if there are so many connections: their order does not matter, as it never does
 SILENCE = 30.0  # seconds without a message after which the broker is taken to have failed
+OUTAGE = 300.0  # seconds that the database may be away
+BACK_OFF = (0.1, 5.0)  # seconds, first and longest
 
 log = logs.get(__name__)
 
@@ -31,7 +36,7 @@ async def replay(amqp_url: str, subscriptions: Subscriptions, database: Database
         end = await _mark(channel)
         await channel.set_qos(prefetch_count=PREFETCH)
         stream = await channel.get_queue(broker.LOG)
-        gate = asyncio.Semaphore(AT_ONCE)
+        gate = asyncio.Semaphore(min(AT_ONCE, database.pool.max_size))
 
         async def again(body: bytes) -> None:
             try:
@@ -40,11 +45,13 @@ async def replay(amqp_url: str, subscriptions: Subscriptions, database: Database
             finally:
                 gate.release()
 
-        async with (
-            asyncio.TaskGroup() as tasks,
-            stream.iterator(arguments={"x-stream-offset": "first"}, timeout=SILENCE) as messages,
-        ):
-            async for message in messages:
+        # No iterator: leaving it gives back what it has fetched beyond the end, which a stream answers by hanging up.
+        fetched: asyncio.Queue[AbstractIncomingMessage] = asyncio.Queue()
+        await stream.consume(fetched.put, arguments={"x-stream-offset": "first"})
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                async with asyncio.timeout(SILENCE):
+                    message = await fetched.get()
                 await message.ack()
                 if message.message_id == end:
                     break
@@ -69,13 +76,26 @@ async def _again(subscriptions: Subscriptions, database: Database, body: bytes) 
         kind = subscriptions.kinds.get(envelope.type)
         if kind is None:
             return None
-        event = envelope.event(kind)
-        async with database.transaction() as tx:
-            for handler in subscriptions.handlers[envelope.type]:
-                await handler(tx, event)
+        await _handle(subscriptions, database, envelope.event(kind))
     except Unavailable:
         raise
-    except (ValidationError, Refusal) as error:
-        log.warning("replay_refused", error=repr(error))
+    except (ValidationError, Refusal, psycopg.DataError) as error:  # will never work
+        log.warning("replay_refused", error=type(error).__name__)
         return "refused"
     return "handled"
+
+
+async def _handle(subscriptions: Subscriptions, database: Database, event: Event) -> None:
+    """Through hiccups of the database: what was done so far would be lost with the replay."""
+    deadline, pause = time.monotonic() + OUTAGE, BACK_OFF[0]
+    while True:
+        try:
+            async with database.transaction() as tx:
+                for handler in subscriptions.handlers[event.type]:
+                    await handler(tx, event)
+            return
+        except Unavailable:
+            if time.monotonic() > deadline:
+                raise
+        await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311  jitter, so that all do not ask at once
+        pause = min(pause * 2, BACK_OFF[1])

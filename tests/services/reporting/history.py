@@ -8,10 +8,10 @@ from decimal import Decimal
 from typing import Any
 
 from shared.events import bookings as b
-from shared.events.auth import UserChanged, UserRegistered
+from shared.events.auth import AuthAudited, UserChanged, UserRegistered
 from shared.events.base import Event
 from shared.events.profiles import SubjectChanged, TutorChanged
-from tests.services.reporting.people import NOW, booking, purchase, tutor, user
+from tests.services.reporting.people import ADMIN, NOW, booking, purchase, tutor, user
 
 STATUSES = ["PENDING", "CONFIRMED", "DECLINED", "CANCELLED", "EXPIRED", "COMPLETED", "NO_SHOW_STUDENT", "NO_SHOW_TUTOR"]
 CURRENCIES = ["USD", "EUR", "JPY", "XAF"]  # for the last there is no rate
@@ -25,7 +25,7 @@ def events(seed: int, count: int) -> list[Event]:
     births: dict[tuple[str, int], datetime] = {}
     made: list[Event] = []
     for _ in range(count):
-        kind = chance.choice(["user", "user", "tutor", "subject", "booking", "booking", "booking", "purchase"])
+        kind = chance.choice(["user", "user", "tutor", "subject", "booking", "booking", "booking", "purchase", "act"])
         key = kind, chance.randint(1, max(count // 8, 3))
         versions[key] += 1
         born = births.setdefault(key, NOW - timedelta(days=chance.randint(0, 300), seconds=chance.randint(0, 90_000)))
@@ -43,6 +43,8 @@ def _event(chance: random.Random, kind: str, id_: int, version: int, born: datet
     elif kind == "tutor":
         status = chance.choice(["incomplete", "pending_approval", "approved", "rejected"])
         event = tutor(id_, status, version, is_active=chance.random() < 0.8)
+    elif kind == "act":
+        event = AuthAudited.of("user_updated", ADMIN, "user", id_, number=version)
     elif kind == "subject":
         event = SubjectChanged(subject_id=id_, version=version, name=f"Subject {id_}.{version}", category=None)
     elif kind == "purchase":
@@ -84,6 +86,27 @@ def expected_stats(history: list[Event]) -> dict[str, int]:
         "pending_approvals": sum(t.status == "pending_approval" and t.is_active for t in tutors),
         "total_bookings": len(newest(history, b.BookingConfirmed)),
     }
+
+
+def expected_growth(history: list[Event]) -> dict[str, tuple[int, int]]:
+    """Month → accounts made and deleted in it."""
+    users = newest(history, UserRegistered, UserChanged)
+    made = Counter(u.created_at.strftime("%Y-%m") for u in users)
+    deleted = Counter(u.deleted_at.strftime("%Y-%m") for u in users if u.deleted_at)
+    return {month: (made[month], deleted[month]) for month in made.keys() | deleted.keys()}
+
+
+def expected_states(history: list[Event]) -> dict[str, int]:
+    return dict(Counter(lesson.status for lesson in newest(history, b.BookingConfirmed)))
+
+
+def expected_subjects(history: list[Event]) -> dict[int | None, int]:
+    return dict(Counter(lesson.subject_id for lesson in newest(history, b.BookingConfirmed)))
+
+
+def expected_acts(history: list[Event]) -> Counter[int]:
+    """Acts by whom they were done to."""
+    return Counter(event.target_id for event in history if isinstance(event, AuthAudited) and event.target_id)
 
 
 def expected_revenue(history: list[Event]) -> dict[str, dict[str, Decimal]]:
