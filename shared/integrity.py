@@ -2,14 +2,14 @@
 
 Wiring a service takes one router: `integrity.router(owned=(Owned("user", "accounts", resend, fields={…}),), replicas=(…))`.
 Fields are named as in the owner's events, and both sides give the SQL expression that yields the same text; only fields that both
-name are compared, besides id and version. The comparing itself is the reporting service's, `services/reporting/integrity.py`.
+name are compared, besides id and version. The comparing itself is the reporting service's, `services/reporting/integrity/`.
 
 Rows are summed up in blocks of ids (count, and a sum of hashes, so that order does not matter): a million rows are a few hundred
 numbers, and only blocks that differ are looked into."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Final, Literal, LiteralString
+from typing import Annotated, Final, Literal, LiteralString, TypeVar
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
@@ -20,8 +20,10 @@ from shared.neighbours import Internal
 from shared.outbox import DEPTH
 
 BLOCK: Final = 4096  # ids
-BATCH: Final = 5000  # rows asked for, told of or healed at once
-PLACES: Final[tuple[LiteralString, ...]] = ("only_0", "only_1", "only_2")
+BATCH: Final = 5000  # ids in one request
+PATIENCE: Final = "SET LOCAL statement_timeout = '60s'"  # a checksum reads a whole table
+AVATAR_NAME: Final = "regexp_replace(avatar_url, '^.*/', '')"
+"""Of a replica that has the address of an account's picture: what comes after the host, which may be moved."""
 Side = Literal["owned", "replicas"]
 Ids = Annotated[list[int], Field(max_length=BATCH)]
 
@@ -48,19 +50,20 @@ class Owned(_Copy):
 
 @dataclass(frozen=True)
 class Replica(_Copy):
-    """What this service keeps of another's. `only` restricts it to owner's rows with these values (`{"role": "tutor"}`)."""
+    """What this service keeps of another's."""
 
     owner: str
-    only: Mapping[str, str] = field(default_factory=dict, kw_only=True)
     removable: bool = field(default=True, kw_only=True)
     """False where deleting a row would take along what this service owns: what the owner does not know is then only told."""
 
 
+C = TypeVar("C", bound=_Copy)
+
+
 class Part(BaseModel):
-    """Which rows are compared, and by what."""
+    """By what rows are compared."""
 
     fields: list[str] = []
-    only: Annotated[dict[str, str], Field(max_length=len(PLACES))] = {}
 
 
 class OwnedEntity(BaseModel):
@@ -71,6 +74,7 @@ class OwnedEntity(BaseModel):
 class ReplicaEntity(Part):
     entity: str
     owner: str
+    removable: bool = True
 
 
 class Manifest(BaseModel):
@@ -123,14 +127,14 @@ class DistrustRequest(BaseModel):
 def router(owned: Sequence[Owned] = (), replicas: Sequence[Replica] = ()) -> APIRouter:
     """The `/internal/integrity` paths of a service."""
     routes = APIRouter(prefix="/internal/integrity", dependencies=[Internal], include_in_schema=False)
-    copies: dict[tuple[str, str], Owned | Replica] = {("owned", o.entity): o for o in owned}
-    copies |= {("replicas", r.entity): r for r in replicas}
 
     @routes.get("")
     async def manifest() -> Manifest:
         return Manifest(
             owned=[OwnedEntity(entity=o.entity, fields=list(o.fields)) for o in owned],
-            replicas=[ReplicaEntity(entity=r.entity, owner=r.owner, fields=list(r.fields), only=dict(r.only)) for r in replicas],
+            replicas=[
+                ReplicaEntity(entity=r.entity, owner=r.owner, fields=list(r.fields), removable=r.removable) for r in replicas
+            ],
         )
 
     @routes.get("/outbox")
@@ -138,62 +142,65 @@ def router(owned: Sequence[Owned] = (), replicas: Sequence[Replica] = ()) -> API
         depth, age = (await (await tx.connection.execute(DEPTH)).fetchone()) or (0, 0.0)
         return Backlog(depth=depth, age=age)
 
+    _answer_checksums(routes, owned, replicas)
+    _take_repairs(routes, owned, replicas)
+    return routes
+
+
+def _answer_checksums(routes: APIRouter, owned: Sequence[Owned], replicas: Sequence[Replica]) -> None:
+    sides: dict[Side, Sequence[_Copy]] = {"owned": owned, "replicas": replicas}
+
     @routes.post("/{side}/{entity}/blocks")
-    async def blocks(side: Side, entity: str, part: Part, tx: Reading) -> list[Block]:
-        return await _blocks(tx, _find(copies, side, entity), part)
+    async def blocks(side: Side, entity: str, part: Part, tx: Transaction) -> list[Block]:
+        await tx.run(PATIENCE)
+        return await _blocks(tx, _find(sides[side], entity), part)
 
     @routes.post("/{side}/{entity}/rows")
     async def rows(side: Side, entity: str, wanted: RowsRequest, tx: Reading) -> list[Row]:
-        return await _rows(tx, _find(copies, side, entity), wanted)
+        return await _rows(tx, _find(sides[side], entity), wanted)
 
+
+def _take_repairs(routes: APIRouter, owned: Sequence[Owned], replicas: Sequence[Replica]) -> None:
     @routes.post("/owned/{entity}/resend", status_code=204)
     async def resend(entity: str, wanted: ResendRequest, tx: Transaction) -> None:
-        copy = _find(copies, "owned", entity)
-        if isinstance(copy, Owned):
-            await copy.resend(tx, wanted.ids)
+        await _find(owned, entity).resend(tx, wanted.ids)
 
     @routes.post("/replicas/{entity}/distrust", status_code=204)
     async def distrust(entity: str, wanted: DistrustRequest, tx: Transaction) -> None:
-        copy = _find(copies, "replicas", entity)
-        if not isinstance(copy, Replica):
-            raise NotFound
+        copy = _find(replicas, entity)
         await tx.run(f"UPDATE {copy.table} SET {copy.version} = 0 WHERE {copy.id} = ANY(%(ids)s)", ids=wanted.outdated)
         if copy.removable:
             await tx.run(f"DELETE FROM {copy.table} WHERE {copy.id} = ANY(%(ids)s)", ids=wanted.unknown)
 
-    return routes
+
+def _find(copies: Sequence[C], entity: str) -> C:
+    for copy in copies:
+        if copy.entity == entity:
+            return copy
+    raise NotFound
 
 
-def _find(copies: Mapping[tuple[str, str], Owned | Replica], side: str, entity: str) -> Owned | Replica:
-    if (side, entity) not in copies:
-        raise NotFound
-    return copies[side, entity]
-
-
-async def _blocks(tx: Tx, copy: Owned | Replica, part: Part) -> list[Block]:
-    condition, params = _only(copy, part)
-    rows = f"SELECT {_summed(copy, part)} FROM {copy.table} WHERE {condition}"
+async def _blocks(tx: Tx, copy: _Copy, part: Part) -> list[Block]:
+    rows = f"SELECT {_summed(copy, part)} FROM {copy.table} WHERE {copy.where}"
     return await tx.all(
         Block,
         f"""SELECT id / %(size)s::bigint AS number, count(*), sum(('x' || left(checksum, 15))::bit(60)::bigint)::text AS checksum
         FROM ({rows}) AS r GROUP BY 1 ORDER BY 1""",
         size=BLOCK,
-        **params,
     )
 
 
-async def _rows(tx: Tx, copy: Owned | Replica, wanted: RowsRequest) -> list[Row]:
-    condition, params = _only(copy, wanted)
+async def _rows(tx: Tx, copy: _Copy, wanted: RowsRequest) -> list[Row]:
     if wanted.blocks:  # as ranges, which the primary key can serve
         lines: LiteralString = f"""unnest(%(blocks)s::bigint[]) AS block
         JOIN {copy.table} ON {copy.id} >= block * %(size)s::bigint AND {copy.id} < (block + 1) * %(size)s::bigint WHERE true"""
     else:
         lines = f"{copy.table} WHERE {copy.id} = ANY(%(ids)s::bigint[])"
-    sql = f"SELECT {_summed(copy, wanted)} FROM {lines} AND {condition} ORDER BY 1"
-    return await tx.all(Row, sql, ids=wanted.ids, blocks=wanted.blocks, size=BLOCK, **params)
+    sql = f"SELECT {_summed(copy, wanted)} FROM {lines} AND ({copy.where}) ORDER BY 1"
+    return await tx.all(Row, sql, ids=wanted.ids, blocks=wanted.blocks, size=BLOCK)
 
 
-def _summed(copy: Owned | Replica, part: Part) -> LiteralString:
+def _summed(copy: _Copy, part: Part) -> LiteralString:
     """What is selected of a row: its checksum covers id, version and the fields; NULL has a text of its own."""
     texts: LiteralString = ""
     for name in part.fields:
@@ -202,19 +209,7 @@ def _summed(copy: Owned | Replica, part: Part) -> LiteralString:
     return f"{copy.id} AS id, {copy.version} AS version, md5({row}) AS checksum"
 
 
-def _only(copy: Owned | Replica, part: Part) -> tuple[LiteralString, dict[str, str]]:
-    """Of the owner's rows, those that a partial replica is of; of the replica's, all."""
-    condition: LiteralString = f"({copy.where})"
-    if isinstance(copy, Replica):
-        return condition, {}
-    params: dict[str, str] = {}
-    for place, (name, value) in zip(PLACES, part.only.items(), strict=False):
-        condition += f" AND ({_expression(copy, name)})::text = %({place})s"
-        params[place] = value
-    return condition, params
-
-
-def _expression(copy: Owned | Replica, name: str) -> LiteralString:
+def _expression(copy: _Copy, name: str) -> LiteralString:
     if name not in copy.fields:
         raise Invalid(f"{copy.entity} has no field {name} to compare.")
     return copy.fields[name]

@@ -8,8 +8,8 @@ from services.bookings.queries.packages import Purchase
 from services.bookings.queries.reviews import Rating
 from shared import integrity
 from shared.db import Tx
-from shared.events.bookings import PurchaseChanged, RatingChanged
-from shared.integrity import Owned, Replica
+from shared.events.bookings import BookingSnapshot, PurchaseChanged, RatingChanged
+from shared.integrity import AVATAR_NAME, Owned, Replica
 from shared.outbox import publish
 
 RATINGS_BY_IDS = "SELECT tutor_id, version, total_reviews, sum_of_ratings FROM ratings WHERE tutor_id = ANY(%(ids)s::bigint[])"
@@ -38,6 +38,7 @@ BOOKINGS = Owned(
         "tutor_user_id": "tutor_user_id",
         "tutor_id": "tutor_id",
         "subject_id": "subject_id",
+        "subject_name": "subject_name",
         "start_at": "start_at",
         "end_at": "end_at",
         "lesson_type": "lesson_type",
@@ -79,7 +80,14 @@ ACCOUNTS = Replica(
     "user",
     "accounts",
     "auth",
-    fields={name: name for name in ("first_name", "last_name", "timezone", "is_active", "purged")},
+    fields={
+        "first_name": "first_name",
+        "last_name": "last_name",
+        "avatar_name": AVATAR_NAME,
+        "timezone": "timezone",
+        "is_active": "is_active",
+        "purged": "purged",
+    },
 )
 TUTORS = Replica(
     "tutor",

@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from services.reporting.consumers import subscriptions
 from services.reporting.integrity import copies
 from services.reporting.integrity.peers import Peers
+from services.reporting.jobs import JOBS
 from services.reporting.rebuild import rebuild
 from services.reporting.routes import router
 from services.reporting.settings import ReportingSettings
@@ -27,6 +28,7 @@ service = Service(
     settings=ReportingSettings,
     routers=(router, copies.router),
     subscriptions=subscriptions,
+    jobs=JOBS,
     setup=setup,
     commands={"rebuild": rebuild},
 )

@@ -28,6 +28,8 @@ class Filter:
     user_id: int | None = None
     from_at: datetime | None = None
     to_at: datetime | None = None
+    target_type: str | None = None
+    target_id: int | None = None
 
     @property
     def condition(self) -> LiteralString:

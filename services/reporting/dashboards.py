@@ -36,6 +36,7 @@ async def stats(tx: Tx, settings: ReportingSettings, now: datetime) -> StatsView
         revenue_this_month=_converted(amounts, settings),
         currency=settings.platform_currency,
         revenue_by_currency=amounts,
+        currencies_without_rate=rules.without_rate(amounts, settings.exchange_rates, settings.platform_currency),
     )
 
 

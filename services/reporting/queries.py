@@ -113,6 +113,8 @@ AUDIT_FILTERS: dict[str, LiteralString] = {
     "user_id": "user_id = %(user_id)s",
     "from_at": "created_at >= %(from_at)s",
     "to_at": "created_at < %(to_at)s",
+    "target_type": "target_type = %(target_type)s",
+    "target_id": "target_id = %(target_id)s",
 }
 
 # A state is taken when it is newer than the one kept; triggers count the difference.
@@ -167,6 +169,10 @@ ACTIVITY = """
 INSERT INTO activities (event_id, kind, user_id, other_user_id, target_type, target_id, occurred_at)
 VALUES (%(event_id)s, %(kind)s, %(user_id)s, %(other_user_id)s, %(target_type)s, %(target_id)s, %(occurred_at)s)
 ON CONFLICT (event_id) DO NOTHING
+"""
+ACTIVITIES_FORGET = """
+DELETE FROM activities WHERE event_id IN (
+  SELECT event_id FROM activities ORDER BY occurred_at DESC, event_id DESC OFFSET %(kept)s LIMIT %(most)s)
 """
 
 COUNTS = "SELECT key, value FROM counters WHERE measure = %(measure)s AND month = DATE '0001-01-01' AND value <> 0 ORDER BY key"
@@ -229,4 +235,6 @@ WHERE coalesce(kept.value, 0) <> coalesce(counted.value, 0) ORDER BY measure, mo
 COUNTERS_LOCK = "LOCK TABLE users, tutors, bookings, purchases, counters IN SHARE ROW EXCLUSIVE MODE"
 FORGET_COUNTERS = "DELETE FROM counters"
 COUNT_AGAIN = f"INSERT INTO counters (measure, month, key, value) {COUNTED}"
+COMPARING_LOCK = "SELECT pg_try_advisory_lock(hashtext('comparing replicas'))"
+COMPARING_UNLOCK = "SELECT pg_advisory_unlock(hashtext('comparing replicas'))"
 FORGET_ALL = "TRUNCATE users, tutors, subjects, bookings, purchases, counters"

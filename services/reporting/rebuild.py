@@ -3,31 +3,46 @@
 Dashboards are incomplete while it runs; the audit log and the feed stay as they are and only gain what they lack. Events that
 arrive meanwhile are handled as always: of two states the newer stays, whoever brings it."""
 
+import sys
+
 from services.reporting import queries
 from services.reporting.consumers import subscriptions
-from services.reporting.integrity import examine
+from services.reporting.integrity import Findings, examine, restore
 from services.reporting.integrity.peers import Peers
 from services.reporting.settings import ReportingSettings
 from shared import logs
+from shared.events.reporting import ReportingAudited
+from shared.outbox import publish
 from shared.replay import replay
 from shared.worker import Runtime
+
+PATIENCE = 600.0  # seconds for the comparison in the end
+NAMED = 20  # of what is missing
 
 log = logs.get(__name__)
 
 
 async def rebuild(runtime: Runtime) -> None:
-    """The same rows as before, if nothing was wrong with them."""
+    """The same rows as before, if nothing was wrong with them. Ends the process with what is missing, if anything is."""
     settings = runtime.settings
     assert isinstance(settings, ReportingSettings)  # noqa: S101  declared in app
     async with runtime.database.transaction() as tx:
+        await publish(tx, ReportingAudited.of("read_models_rebuilt", None, "replicas", None))
         await tx.run(queries.FORGET_ALL)
     replayed = await replay(settings.amqp_url, subscriptions, runtime.database)
     log.info("replayed", **replayed)
-    peers = Peers(settings.services, settings.internal_token)
+    findings = await _from_owners(runtime, settings)
+    if missing := [f"{f.entity} {f.id or ''}: {f.problem}" for f in findings.unchecked + findings.issues]:
+        named = "; ".join(missing[:NAMED]) + ("; …" if len(missing) > NAMED else "")
+        sys.exit(f"The read models are not complete. {named}")
+    log.info("rebuilt")
+
+
+async def _from_owners(runtime: Runtime, settings: ReportingSettings) -> Findings:
+    """Fill in what is older than the stream; what differs from the owners then."""
+    peers, services = Peers(settings.services, settings.internal_token), tuple(settings.services)
     try:
-        findings = await examine(peers, runtime.database, tuple(settings.services), repair=True)
+        await restore(peers, services, of="reporting")
+        return await examine(peers, runtime.database, services, repair=True, within=PATIENCE, of="reporting")
     finally:
         await peers.close()
-    for missed in findings.unchecked:
-        log.warning("not_compared", service=missed.service, entity=missed.entity, problem=missed.problem)
-    log.info("rebuilt", resent=len(findings.repaired), left=len(findings.issues))

@@ -6,8 +6,8 @@ from decimal import ROUND_HALF_UP, Decimal
 
 MISSING, OUTDATED = "missing", "outdated"
 UNKNOWN, AHEAD, ALTERED = "unknown to its owner", "ahead of its owner", "altered"
-LATE = frozenset({MISSING, OUTDATED})
-PROBLEMS = LATE | {UNKNOWN, AHEAD, ALTERED}
+LATE = frozenset({MISSING, OUTDATED, UNKNOWN})  # what an event on its way looks like; a deletion's too
+PROBLEMS = LATE | {AHEAD, ALTERED}
 CENT = Decimal("0.01")
 
 # kind of activity → what is told; {who} did it or is concerned, {other} is the other side.
@@ -42,6 +42,11 @@ def converted(amounts: Mapping[str, Decimal], rates: Mapping[str, Decimal], plat
     known = {**rates, platform_currency: Decimal(1)}
     exact = sum((amount * known[currency] for currency, amount in amounts.items() if currency in known), Decimal(0))
     return exact.quantize(CENT, ROUND_HALF_UP)
+
+
+def without_rate(currencies: Iterable[str], rates: Mapping[str, Decimal], platform_currency: str) -> list[str]:
+    """What `converted` leaves out."""
+    return sorted(currency for currency in currencies if currency not in rates and currency != platform_currency)
 
 
 def no_show_rate(by_status: Mapping[str, int]) -> float:

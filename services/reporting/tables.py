@@ -3,8 +3,8 @@
 `users`, `tutors`, `subjects`, `bookings` and `purchases` hold the newest known state of each aggregate, one row each, older
 versions being ignored. `counters` holds every sum that a dashboard shows. Triggers (in the migrations) add to it the difference
 between a row before and after each write, so that counting costs the same for the first event and the millionth, cannot be
-forgotten by a statement, and cannot disagree with the rows. `audit_log` and `activities` are journals: what nobody can say again
-is never dropped."""
+forgotten by a statement, and cannot disagree with the rows. `audit_log` is a journal: what nobody can say again is never dropped.
+Of `activities` only the newest are kept."""
 
 from datetime import date, datetime
 from decimal import Decimal

@@ -38,7 +38,7 @@ class AuditEntryView(BaseModel):
 
 
 class StatsView(BaseModel):
-    """The platform in numbers. Deleted accounts are not counted."""
+    """The platform in numbers. Deleted accounts are not counted; `currencies_without_rate` are not in `revenue_this_month`."""
 
     total_users: int
     total_tutors: int
@@ -48,6 +48,7 @@ class StatsView(BaseModel):
     revenue_this_month: Money
     currency: str
     revenue_by_currency: dict[str, Money]
+    currencies_without_rate: list[str]
 
 
 class ActivityView(BaseModel):

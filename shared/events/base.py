@@ -91,7 +91,7 @@ class AuditRecorded(Event):
     user_agent: str | None = None
 
     @classmethod
-    def of(cls, action: str, actor: Any, target_type: str, target_id: int | None, **details: Any) -> Self:
+    def of(cls, action: str, actor: Any, target_type: str, target_id: int | None, /, **details: Any) -> Self:
         """`actor` is a `shared.auth.Principal`, or None when nobody asked (time did)."""
         return cls(
             action=action,

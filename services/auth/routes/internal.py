@@ -1,5 +1,7 @@
 """What other services may ask."""
 
+from typing import LiteralString
+
 from fastapi import APIRouter
 from pydantic import BaseModel
 
@@ -55,6 +57,7 @@ snapshots = Snapshots()
 FIELDS = ("email", "role", "first_name", "last_name", "currency", "timezone", "is_active", "is_verified")
 PREFERENCES = ("email_notifications", "push_notifications", "sms_notifications")
 LIFE = {"created_at": "created_at", "deleted_at": "deleted_at", "purged": "purged_at IS NOT NULL"}
+LOOKS: dict[str, LiteralString] = {"name": "first_name || ' ' || last_name", "avatar_name": "avatar_name"}
 comparison = integrity.router(
-    owned=[Owned("user", "accounts", snapshots.resend, fields={name: name for name in FIELDS + PREFERENCES} | LIFE)]
+    owned=[Owned("user", "accounts", snapshots.resend, fields={name: name for name in FIELDS + PREFERENCES} | LIFE | LOOKS)]
 )

@@ -37,6 +37,7 @@ BOOKINGS = Replica(
         "tutor_user_id": "tutor_user_id",
         "tutor_id": "tutor_id",
         "subject_id": "subject_id",
+        "subject_name": "subject_name",
         "start_at": "start_at",
         "end_at": "end_at",
         "lesson_type": "lesson_type",

@@ -10,8 +10,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from shared.integrity import BATCH, Backlog, Block, Manifest, Part, Row, Side
 
-TIMEOUT = 15.0  # seconds: a checksum reads a whole table
-BLOCKS = 16  # blocks whose rows are asked for at once
+TIMEOUT = 60.0  # seconds: a checksum reads a whole table
+RESENT = 200  # aggregates that an owner says again in one request: a tutor's calendar takes several statements
 
 T = TypeVar("T")
 V = TypeVar("V")
@@ -54,13 +54,16 @@ class Peers:
         return {block.number: block for block in found}
 
     async def rows_of_blocks(self, service: str, side: Side, entity: str, part: Part, blocks: Sequence[int]) -> dict[int, Row]:
-        return await self._rows(service, side, entity, part, "blocks", blocks, BLOCKS)
+        return await self._rows(service, side, entity, part, {"blocks": list(blocks)})
 
     async def rows_of_ids(self, service: str, side: Side, entity: str, part: Part, ids: Sequence[int]) -> dict[int, Row]:
-        return await self._rows(service, side, entity, part, "ids", ids, BATCH)
+        rows: dict[int, Row] = {}
+        for some in batches(ids, BATCH):
+            rows |= await self._rows(service, side, entity, part, {"ids": some})
+        return rows
 
     async def resend(self, owner: str, entity: str, ids: Sequence[int]) -> None:
-        for some in batches(ids, BATCH):
+        for some in batches(ids, RESENT):
             await self._ask(owner, "POST", f"/owned/{entity}/resend", None, {"ids": some})
 
     async def distrust(self, service: str, entity: str, outdated: Sequence[int], unknown: Sequence[int]) -> None:
@@ -69,14 +72,9 @@ class Peers:
         for some in batches(unknown, BATCH):
             await self._ask(service, "POST", f"/replicas/{entity}/distrust", None, {"unknown": some})
 
-    async def _rows(
-        self, service: str, side: Side, entity: str, part: Part, by: str, keys: Sequence[int], size: int
-    ) -> dict[int, Row]:
-        rows: dict[int, Row] = {}
-        for some in batches(keys, size):
-            body = part.model_dump() | {by: some}
-            rows |= {row.id: row for row in await self._ask(service, "POST", f"/{side}/{entity}/rows", _ROWS, body)}
-        return rows
+    async def _rows(self, service: str, side: Side, entity: str, part: Part, which: dict[str, list[int]]) -> dict[int, Row]:
+        found = await self._ask(service, "POST", f"/{side}/{entity}/rows", _ROWS, part.model_dump() | which)
+        return {row.id: row for row in found}
 
     async def _ask(self, service: str, method: str, path: str, kind: TypeAdapter[T] | None, body: Any = None) -> T:
         with _unasked(service):

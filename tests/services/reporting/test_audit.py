@@ -89,6 +89,12 @@ async def test_the_total_is_counted_up_to_a_bound(service: Harness, monkeypatch:
         ({"action_type": "tutor_approved"}, [7]),
         ({"user_id": 2}, [7]),
         ({"user_id": 1, "action_type": "tutor_approved"}, []),
+        ({"target_type": "user", "target_id": 5}, [5]),
+        ({"target_type": "tutor"}, [7]),
+        ({"target_type": "user", "target_id": 7}, []),
+        ({"to": "9999-12-31"}, [7, 5]),
+        ({"from": "0001-01-01", "to": "9999-12-31T23:59:59.999999-14:00"}, [7, 5]),
+        ({"from": "9999-12-31"}, []),
         ({"from": "2026-01-02"}, [7]),
         ({"to": "2026-01-01"}, [5]),
         ({"from": "2026-01-01T10:00:00Z", "to": "2026-01-02T10:00:00Z"}, [5]),
@@ -103,9 +109,13 @@ async def test_filters_combine(service: Harness, params: dict[str, Any], found: 
     )
 
     assert [entry["target_id"] for entry in await logs(service, **params)] == found
+    exported = await service.person(1, "admin").get("/api/audit/logs/export", params=params)
+    assert [json.loads(line)["target_id"] for line in exported.text.splitlines()] == found[::-1]
 
 
-@pytest.mark.parametrize("params", [{"from": "yesterday"}, {"user_id": 0}, {"page_size": 101}, {"page": 0}, {"action_type": ""}])
+@pytest.mark.parametrize(
+    "params", [{"from": "yesterday"}, {"user_id": 0}, {"page_size": 101}, {"page": 0}, {"action_type": ""}, {"target_id": 0}]
+)
 async def test_a_wrong_filter_is_422(service: Harness, params: dict[str, Any]) -> None:
     answer = await service.person(1, "admin").get("/api/audit/logs", params=params)
 

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
+from services.reporting import jobs
 from shared.events import bookings as b
 from shared.events.auth import UserChanged
 from shared.events.profiles import SubjectChanged, TutorApproved
+from shared.worker import Runtime
 from tests.harness import Harness
 from tests.services.reporting.people import NOW, booking, purchase, tutor, user
 
@@ -49,6 +51,7 @@ async def test_an_empty_platform_is_all_zeros(service: Harness) -> None:
         "revenue_this_month": 0,
         "currency": "USD",
         "revenue_by_currency": {},
+        "currencies_without_rate": [],
     }
     assert (await see(service, "session-metrics"))["no_show_rate"] == 0
     assert await see(service, "subject-distribution") == []
@@ -183,6 +186,23 @@ async def test_recent_activities_tell_what_happened_newest_first(service: Harnes
     assert [a["type"] for a in activities] == ["booking_confirmed", "tutor_approved", "user_registered", "user_registered"]
     assert activities[0]["description"] == "First20 Last confirmed a lesson with First10 Last"
     assert len(await see(service, "recent-activities", limit=2)) == 2
+
+
+async def test_what_the_feed_will_never_show_again_is_forgotten(service: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "ACTIVITIES", 2)
+    await service.deliver(*(booking(n, occurred_at=NOW + timedelta(seconds=n)) for n in (3, 1, 4, 2)))
+
+    await jobs.forget_activities(Runtime(service.app.state.settings, service.database))
+
+    assert [a["target_id"] for a in await see(service, "recent-activities")] == [4, 3]
+
+
+async def test_a_currency_without_rate_is_named_beside_the_sum_that_lacks_it(service: Harness) -> None:
+    await service.deliver(booking(1, currency="XAF", price=Decimal(1000)), booking(2))
+
+    stats = await see(service, "stats")
+
+    assert (stats["revenue_this_month"], stats["currencies_without_rate"]) == (45, ["XAF"])
 
 
 async def test_the_system_shows_what_waits_and_who_does_not_answer(service: Harness, monkeypatch: pytest.MonkeyPatch) -> None:

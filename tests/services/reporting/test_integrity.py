@@ -1,17 +1,21 @@
 """The integrity report: finds every kind of difference, heals it, and raises no false alarm."""
 
 import asyncio
+import json
+import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+import httpx
 import pytest
 
 from deploy.local.databases import DatabaseUrls
-from services.reporting import rules
-from services.reporting.integrity import comparing
+from services.reporting import integrity, rules
+from services.reporting.integrity import comparing, one_at_a_time, peers
 from services.reporting.integrity.peers import Peers
+from shared.outbox import publish
 from tests.harness import Harness
-from tests.services.reporting.owner import Owner, resend, running_owner
+from tests.services.reporting.owner import Owner, resend, resend_topics, running_owner, topic
 from tests.services.reporting.people import booking, user
 
 INSERT = "INSERT INTO people (id) SELECT generate_series(1, %s::bigint)"
@@ -26,14 +30,19 @@ async def running(blank_database: Callable[[str], DatabaseUrls], amqp_url: str, 
 @pytest.fixture
 async def owner(running: Owner, service: Harness, monkeypatch: pytest.MonkeyPatch) -> Owner:
     """Ten people, and the reporting service's replica of them."""
-    running.run("TRUNCATE people, outbox")
+    running.run("TRUNCATE people, topics, outbox")
     running.run(INSERT, 10)
     monkeypatch.setattr(comparing, "GRACE", 0.3)
-    peers: Peers = service.app.state.peers
-    monkeypatch.setitem(peers.clients, "auth", running.client())
-    monkeypatch.setitem(peers.clients, "reporting", service.internal())
+    clients = all_peers(service).clients
+    monkeypatch.setitem(clients, "auth", running.client())
+    monkeypatch.setitem(clients, "reporting", service.internal())
     await service.deliver(*(user(id_, first_name="Ann") for id_ in range(1, 11)))
     return running
+
+
+def all_peers(service: Harness) -> Peers:
+    found: Peers = service.app.state.peers
+    return found
 
 
 async def report(service: Harness, **params: Any) -> dict[str, Any]:
@@ -147,9 +156,77 @@ async def test_thousands_of_rows_in_many_blocks_are_compared(service: Harness, o
     assert [(issue["id"], issue["problem"]) for issue in found["issues"]] == [(7000, rules.MISSING), (4444000, rules.MISSING)]
 
 
+async def test_much_is_said_again_in_little_pieces(service: Harness, owner: Owner, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An owner needs several statements for each: thousands in one request would outlast the patience of whoever asks."""
+    monkeypatch.setattr(peers, "RESENT", 4)
+    asked = []
+
+    async def remember(request: httpx.Request) -> None:
+        if request.url.path.endswith("/resend"):
+            asked.append(len(json.loads(request.content)["ids"]))
+
+    client = owner.client()
+    client.event_hooks["request"].append(remember)
+    monkeypatch.setitem(all_peers(service).clients, "auth", client)
+    await spoil(service, "DELETE FROM users")
+
+    async with owner.heard_by(service):
+        healed = await report(service, repair="true")
+
+    assert (healed["total_repaired"], healed["issues"]) == (10, [])
+    assert asked == [4, 4, 2]
+
+
+async def test_healing_is_waited_for_as_long_as_it_goes_on(
+    service: Harness, owner: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(comparing, "HEALING", 1.0)
+    await spoil(service, "DELETE FROM users")
+
+    async with owner.heard_by(service, at_once=1, every=0.2):  # two seconds for all
+        healed = await report(service, repair="true")
+
+    assert (healed["total_repaired"], healed["issues"]) == (10, [])
+
+
+async def test_a_report_names_no_more_than_it_can_hold(service: Harness, owner: Owner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(comparing, "MOST", 5)
+    await spoil(service, "DELETE FROM users")
+
+    issues = (await report(service))["issues"]
+
+    assert [issue["id"] for issue in issues] == [*range(1, 11), None]
+    assert issues[-1]["problem"] == "more than 5 rows differ"
+
+
+async def test_what_takes_too_long_is_unchecked_and_the_repair_in_the_log(
+    service: Harness, owner: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(integrity, "PATIENCE", 1.0)
+    monkeypatch.setattr(comparing, "HEALING", 60)
+    await spoil(service, "DELETE FROM users WHERE user_id = 3")
+    began = time.monotonic()
+
+    found = await report(service, repair="true")  # nobody carries the events
+
+    assert time.monotonic() - began < 5
+    assert [issue["id"] for issue in found["issues"]] == [3]
+    assert ("reporting", "user", "took too long") in {(u["service"], u["entity"], u["problem"]) for u in found["unchecked"]}
+    assert len(await service.outbox("reporting.audit.recorded.v1")) == 1
+
+
+async def test_two_do_not_compare_at_once(service: Harness, owner: Owner) -> None:
+    async with one_at_a_time(service.database):
+        answer = await service.person(1, "admin").get("/api/health/integrity")
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "compared_already")
+    assert (await report(service))["issues"] == []
+
+
 async def test_a_busy_system_raises_no_false_alarm(service: Harness, owner: Owner, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Accounts are made and changed all the time, and each event is a little late."""
+    """Accounts are made and changed, and subjects made and deleted, all the time, and each event is a little late."""
     monkeypatch.setattr(comparing, "GRACE", 5.0)
+    monkeypatch.setitem(all_peers(service).clients, "profiles", owner.client())
     stop = asyncio.Event()
 
     async def live() -> None:
@@ -161,15 +238,23 @@ async def test_a_busy_system_raises_no_false_alarm(service: Harness, owner: Owne
                 ON CONFLICT (id) DO UPDATE SET version = people.version + 1, first_name = 'Changed' || people.version"""
                 await tx.run(sql, id=number % 10 + 1, new=1000 + number)
                 await resend(tx, [number % 10 + 1, 1000 + number])
+                await tx.run("INSERT INTO topics (id) VALUES (%(id)s)", id=number)
+                await resend_topics(tx, [number])
+                await tx.run("DELETE FROM topics WHERE id = %(id)s", id=number - 20)
+                await publish(tx, topic(number - 20, 2, deleted=True))
 
     busy = asyncio.ensure_future(live())
-    async with owner.heard_by(service):
+    async with owner.heard_by(service, every=0.2):
         for _ in range(5):
-            assert (await report(service))["issues"] == []
+            found = await report(service)
+            assert found["issues"] == []
+            assert {"reporting.user", "reporting.subject"} <= {f"{c['service']}.{c['entity']}" for c in found["checked"]}
         stop.set()
         await busy
     async with owner.harness.database.reading() as tx:
         assert await tx.value("SELECT max(version) FROM people") > 5
+    async with service.database.reading() as tx:
+        assert await tx.value("SELECT count(*) FROM subjects WHERE deleted") > 5
 
 
 async def test_an_unknown_field_is_refused_and_not_put_into_sql(service: Harness) -> None:

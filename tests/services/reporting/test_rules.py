@@ -2,12 +2,16 @@
 
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.reporting import rules
+from services.reporting.settings import ReportingSettings
+from shared.service import find
+from tests.harness import settings_of
 
 NOW = datetime(2026, 1, 15, tzinfo=UTC)
 
@@ -45,6 +49,34 @@ def test_half_a_cent_goes_up() -> None:
 
 def test_a_currency_without_rate_adds_nothing_and_the_platform_s_own_needs_none() -> None:
     assert rules.converted({"XAF": Decimal(1000), "CHF": Decimal(5)}, {}, "CHF") == Decimal("5.00")
+
+
+def test_what_has_no_rate_is_named() -> None:
+    assert rules.without_rate(["XAF", "EUR", "USD", "ALL"], RATES, "USD") == ["ALL", "XAF"]
+
+
+def rates(**values: Any) -> dict[str, Decimal]:
+    settings = settings_of(find("reporting"), database_url="-", amqp_url="-", redis_url="-", **values)
+    assert isinstance(settings, ReportingSettings)
+    return settings.exchange_rates
+
+
+def test_the_standing_rates_are_of_the_platform_s_own_currency() -> None:
+    assert rates()["EUR"] == Decimal("1.08")
+    euros = rates(platform_currency="EUR")
+    assert euros["EUR"] == 1
+    assert round(euros["USD"], 4) == Decimal("0.9259")
+    assert round(euros["GBP"], 4) == Decimal("1.1759")
+
+
+def test_a_rate_that_was_given_goes_before_the_standing_one() -> None:
+    given_one = rates(exchange_rates={"EUR": "1.20", "XAF": "0.0018"})
+
+    assert (given_one["EUR"], given_one["XAF"], given_one["GBP"]) == (Decimal("1.20"), Decimal("0.0018"), Decimal("1.27"))
+
+
+def test_of_a_currency_that_nobody_knows_no_rate_is_made_up() -> None:
+    assert rates(platform_currency="XAF") == {}
 
 
 @given(st.dictionaries(st.sampled_from(["EUR", "JPY", "USD"]), st.decimals(-(10**6), 10**6, places=2)))
