@@ -1,4 +1,4 @@
-"""Audit events of acts whose actor is not signed in."""
+"""Audit events of acts whose actor is not signed in, or not yet."""
 
 from typing import Any
 
@@ -17,3 +17,8 @@ def by_stranger(action: str, account_id: int, origin: Origin, **details: Any) ->
         ip_address=origin.ip_address,
         user_agent=origin.user_agent,
     )
+
+
+def by_administrator(action: str, account_id: int, origin: Origin) -> AuthAudited:
+    """Something done to their own account by an administrator who has just proved who they are."""
+    return by_stranger(action, account_id, origin).model_copy(update={"actor_id": account_id})

@@ -63,6 +63,8 @@ async def accept(tx: Tx, proof: Proof, now: datetime) -> Credentials | None:
     after = await _attempts(tx, proof.subject, proof.found, proof.origin, now)
     if current and after.pair_at and not attempts.pair_at:
         await publish(tx, by_stranger("sign_in_locked", current.id, proof.origin, failures=FAILURES_OF_PAIR))
+    if current and after.anywhere_at and not attempts.anywhere_at:
+        await publish(tx, by_stranger("sign_in_locked_everywhere", current.id, proof.origin, failures=FAILURES_OF_ACCOUNT))
     return None
 
 

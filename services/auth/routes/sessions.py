@@ -8,6 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
 from services.auth.actions import accounts, proofs, sessions
+from services.auth.actions.audit import by_administrator
 from services.auth.routes.dependencies import Base, Hashing, Issuing, Keys
 from services.auth.views import LoginRequest, LogoutRequest, RefreshRequest, TokenView
 from shared.auth import Actor, Now, Principal, RequestOrigin, principal
@@ -16,7 +17,7 @@ from shared.db import Transaction
 from shared.errors import Unauthorized
 from shared.events.auth import AuthAudited
 from shared.outbox import publish
-from shared.tokens import InvalidToken, TokenVerifier
+from shared.tokens import InvalidToken, Role, TokenVerifier
 
 router = APIRouter(tags=["Authentication"])
 FORM = {
@@ -92,6 +93,8 @@ async def login(
     async with base.transaction() as tx:
         proven = await proofs.accept(tx, proof, now)
         session = await sessions.start(tx, proven, origin, now, tokens.lifetime) if proven else None
+        if session and session.user.role == Role.ADMIN:
+            await publish(tx, by_administrator("administrator_signed_in", session.user.id, origin))
     if session is None:
         raise WrongCredentials
     response.headers["Cache-Control"] = "no-store"
