@@ -11,13 +11,17 @@ import os
 import sqlite3
 import sys
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from fnmatch import fnmatch
 
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, AbstractQueue
 
 QUEUE = "example.lessons"  # <your team>.<your program>
 WANTED = ("bookings.booking.*.v1",)
-PATIENCE = 2.0  # seconds without a message after which the stream is read to its end
+FIELDS = ("booking_id", "version", "status", "start_at", "price", "currency")
+PATIENCE = 2.0  # seconds without a message after which a quiet stream is read to its end
+SKEW = timedelta(seconds=5)  # that clocks may differ
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS lessons (
   id INTEGER PRIMARY KEY, version INTEGER, status TEXT, start_at TEXT, price TEXT, currency TEXT
@@ -33,17 +37,27 @@ WHERE lessons.version < excluded.version
 """
 
 
-def handle(database: sqlite3.Connection, body: bytes) -> None:
-    """One event, in one transaction with the memory of having seen it: deliveries repeat, and come in any order."""
-    event = json.loads(body)
-    if not event["type"].startswith("bookings.booking."):
-        return  # the stream has everything
+def handle(database: sqlite3.Connection, body: bytes) -> datetime | None:
+    """One event, in one transaction with the memory of having seen it: deliveries repeat, and come in any order. When it
+    happened; None for what is not understood, now or ever."""
+    try:
+        event = json.loads(body)
+        happened_at = datetime.fromisoformat(event["time"])
+        if any(fnmatch(event["type"], pattern) for pattern in WANTED):  # the stream has everything
+            keep(database, event["id"], {name: event["data"][name] for name in FIELDS})
+    except (KeyError, TypeError, ValueError, sqlite3.DataError, sqlite3.InterfaceError) as error:
+        print(f"not understood: {error!r}", file=sys.stderr)
+        return None
+    return happened_at
+
+
+def keep(database: sqlite3.Connection, event_id: str, lesson: dict[str, object]) -> None:
     with database:
-        if not database.execute("INSERT INTO seen VALUES (?) ON CONFLICT DO NOTHING", (event["id"],)).rowcount:
+        if not database.execute("INSERT INTO seen VALUES (?) ON CONFLICT DO NOTHING", (event_id,)).rowcount:
             return
-        is_news = database.execute(NEWER, event["data"]).rowcount
+        is_news = database.execute(NEWER, lesson).rowcount
     if is_news:
-        print(json.dumps({"lesson": event["data"]["booking_id"], "status": event["data"]["status"]}), flush=True)
+        print(json.dumps({"lesson": lesson["booking_id"], "status": lesson["status"]}), flush=True)
 
 
 async def subscribe(channel: AbstractChannel) -> AbstractQueue:
@@ -55,34 +69,33 @@ async def subscribe(channel: AbstractChannel) -> AbstractQueue:
 
 
 async def replay(channel: AbstractChannel, database: sqlite3.Connection) -> None:
-    """Everything of the last seven days, once; the queue is bound already, so nothing is lost in between."""
-    if database.execute("SELECT 1 FROM progress").fetchone():
-        return
+    """Everything of the last seven days, once. The queue is bound already: it has whatever comes into the stream after an event
+    that happened later than now, so there the stream needs no more reading, however busy it is."""
+    begun_at = datetime.now(UTC) + SKEW
     stream = await channel.get_queue("edustream.events.log", ensure=False)
-    async with stream.iterator(arguments={"x-stream-offset": "first"}, timeout=PATIENCE) as messages:
-        with suppress(asyncio.TimeoutError):
-            async for message in messages:
-                handle(database, message.body)
-                await message.ack()
+    fetched: asyncio.Queue[AbstractIncomingMessage] = (
+        asyncio.Queue()
+    )  # no iterator: at its end it would nack, which no stream knows
+    await stream.consume(fetched.put, arguments={"x-stream-offset": "first"})
+    with suppress(TimeoutError):
+        while True:
+            message = await asyncio.wait_for(fetched.get(), PATIENCE)
+            happened_at = handle(database, message.body)
+            await message.ack()
+            if happened_at and happened_at > begun_at:
+                break
     with database:
         database.execute("INSERT INTO progress VALUES (1)")
 
 
 async def follow(queue: AbstractQueue, database: sqlite3.Connection) -> None:
+    """Acknowledge only what is safely kept; what cannot be read now cannot be read later, so it must not come again for ever."""
     async with queue.iterator() as messages:
         async for message in messages:
-            await settle(database, message)
-
-
-async def settle(database: sqlite3.Connection, message: AbstractIncomingMessage) -> None:
-    """Acknowledge only what is safely kept; what cannot be read now cannot be read later, so it must not come again for ever."""
-    try:
-        handle(database, message.body)
-    except (KeyError, ValueError, sqlite3.DataError) as error:
-        print(f"not understood: {error!r}", file=sys.stderr)
-        await message.reject(requeue=False)
-    else:
-        await message.ack()
+            if handle(database, message.body):
+                await message.ack()
+            else:
+                await message.reject(requeue=False)
 
 
 async def main(path: str) -> None:
@@ -93,7 +106,10 @@ async def main(path: str) -> None:
         channel = await connection.channel()
         await channel.set_qos(prefetch_count=50)
         queue = await subscribe(channel)
-        await replay(channel, database)
+        if not database.execute("SELECT 1 FROM progress").fetchone():
+            async with connection.channel() as reading:  # of its own: closing it drops what was fetched too much
+                await reading.set_qos(prefetch_count=50)
+                await replay(reading, database)
         await follow(queue, database)
 
 

@@ -5,12 +5,13 @@ import json
 import os
 import sqlite3
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import aio_pika
 import pytest
@@ -19,6 +20,7 @@ from shared import broker
 from shared.broker import Publisher
 from shared.events.bookings import BookingCancelled, BookingConfirmed, BookingRequested
 from shared.events.messaging import MessageSent
+from tests.waiting import eventually
 
 PROGRAM = Path(__file__).parents[2] / "deploy" / "examples" / "subscriber.py"
 NOW = datetime.now(UTC)
@@ -46,6 +48,11 @@ class Program:
         told: dict[str, Any] = json.loads(line)
         return told
 
+    async def has_replayed(self) -> bool:
+        with sqlite3.connect(self._path) as database, suppress(sqlite3.OperationalError):  # the tables are still to be made
+            return bool(database.execute("SELECT count(*) FROM progress").fetchone()[0])
+        return False
+
     def lessons(self) -> list[tuple[int, int, str]]:
         with sqlite3.connect(self._path) as database:
             found = database.execute("SELECT id, version, status FROM lessons WHERE id > 9000 ORDER BY id").fetchall()
@@ -64,6 +71,12 @@ async def running(amqp_url: str, path: Path) -> AsyncIterator[Program]:
     finally:
         process.terminate()
         await process.wait()
+
+
+@pytest.fixture
+def amqp_url(new_vhost: Callable[[str], str]) -> str:
+    """Of its own: what is said here is nothing for services."""
+    return new_vhost("example")
 
 
 @pytest.fixture
@@ -99,3 +112,44 @@ async def test_the_example_sees_past_and_present_once_whatever_the_order(
     async with running(amqp_url, tmp_path / "lessons.sqlite") as program:
         assert await program.tells() == {"lesson": 9002, "status": "CONFIRMED"}
         assert program.lessons() == [(9001, 3, "CANCELLED"), (9002, 2, "CONFIRMED")]
+
+
+async def test_the_example_passes_by_what_it_does_not_understand(publisher: Publisher, amqp_url: str, tmp_path: Path) -> None:
+    event = booking(BookingRequested, 9003, 1, "PENDING")
+    whole = json.loads(event.to_json())
+    strangers: list[dict[str, Any]] = [
+        whole | {"id": "a", "data": {"booking_id": 9003, "version": 7}},
+        whole | {"id": "b", "data": whole["data"] | {"status": ["no", "text"]}},
+        whole | {"id": "c", "type": "bookings.booking.requested.v2", "data": {"entirely": "different"}},
+        {"id": "d", "type": event.type},
+    ]
+
+    async def say() -> None:
+        for stranger in strangers:
+            await publisher.send(uuid4(), broker.EVENTS, event.type, json.dumps(stranger).encode())
+        await publish(publisher, event)
+
+    await say()
+    async with running(amqp_url, tmp_path / "lessons.sqlite") as program:
+        while (await program.tells())["lesson"] != 9003:
+            pass
+        await eventually(program.has_replayed)
+        await say()  # now by its queue
+        await publish(publisher, booking(BookingConfirmed, 9003, 2, "CONFIRMED"))
+        assert await program.tells() == {"lesson": 9003, "status": "CONFIRMED"}
+
+
+async def test_the_example_comes_to_the_present_also_while_it_is_busy(
+    publisher: Publisher, amqp_url: str, tmp_path: Path
+) -> None:
+    """Where something happens all the time the stream is never silent."""
+    async with running(amqp_url, tmp_path / "lessons.sqlite") as program:
+        number = 10_000
+
+        async def replayed_while_busy() -> bool:
+            nonlocal number
+            number += 1
+            await publish(publisher, booking(BookingRequested, number, 1, "PENDING"))
+            return await program.has_replayed()
+
+        await eventually(replayed_while_busy, within=30)
