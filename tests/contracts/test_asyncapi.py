@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,8 @@ from shared import asyncapi, cli
 from shared.events import catalogue
 from shared.service import find
 from tests.contracts.golden import SAMPLES
+
+SCHEMA = Path(__file__).parent / "asyncapi" / "3.0.0.json"
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +40,14 @@ def resolve(document: dict[str, Any], reference: str) -> Any:
 
 def test_the_committed_document_is_the_generated_one() -> None:
     assert cli.main(["asyncapi", "--check"]) == 0, "run `python -m shared.cli asyncapi` and commit docs/asyncapi.json"
+
+
+def test_the_document_is_valid_by_the_schema_of_asyncapi(document: dict[str, Any]) -> None:
+    schema = Draft7Validator(json.loads(SCHEMA.read_text()))
+
+    assert [f"{list(error.absolute_path)}: {error.message[:200]}" for error in schema.iter_errors(document)] == []
+    shouted = next(iter(document["operations"].values())) | {"action": "shout"}
+    assert not schema.is_valid(document | {"operations": {"shouted": shouted}, "channels": {}, "components": {}})
 
 
 def test_every_event_has_a_channel_a_sender_and_a_message(document: dict[str, Any]) -> None:
