@@ -4,11 +4,13 @@ import argparse
 import asyncio
 import importlib
 import json
+import logging
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 import psycopg
@@ -19,6 +21,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from shared import asyncapi, migrations
 from shared.dead_letters import UNREACHABLE, DeadLetters, NoQueue
 from shared.service import find
+
+log = logging.getLogger(__name__)
 
 
 class CommandSettings(BaseSettings):
@@ -99,10 +103,17 @@ async def _settle(given: argparse.Namespace, letters: DeadLetters) -> int:
             _say(json.dumps(shown))
     else:
         act, words = (letters.replay, f"given back to {given.service}") if given.what == "replay" else (letters.drop, "dropped")
-        count = await act(given.service, given.id)
+        count = _noted(given, await act(given.service, given.id))
         _say(f"{count} {words}")
         return int(given.id is not None and not count)
     return 0
+
+
+def _noted(given: argparse.Namespace, count: int) -> int:
+    """Leave a line on standard error of what was done to whose letters by whom: no audit log hears of a broker's queues."""
+    act = {"event": f"dead_letters_{given.what}", "service": given.service, "id": given.id or "all", "count": count}
+    log.warning(json.dumps(act | {"uid": os.getuid(), "timestamp": datetime.now(UTC).isoformat()}))
+    return count
 
 
 def _parser() -> argparse.ArgumentParser:

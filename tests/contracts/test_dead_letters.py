@@ -184,7 +184,11 @@ def test_the_command_lists_every_service(
 
 
 async def test_the_command_shows_gives_back_and_drops(
-    refuser: Refuser, amqp_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    refuser: Refuser,
+    amqp_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     service = refuser.subscriptions.service
     monkeypatch.setenv("AMQP_URL", amqp_url)
@@ -208,6 +212,12 @@ async def test_the_command_shows_gives_back_and_drops(
     assert await told("replay", service, "--all") == f"2 given back to {service}\n"
     await eventually(lambda: _is(sorted(refuser.heard), sorted(ids[1:])))
     assert (await told("show", service)) == ""
+    noted = [json.loads(record.message) for record in caplog.records if record.name == "shared.cli"]
+    assert [(line["event"], line["service"], line["id"], line["count"]) for line in noted] == [
+        ("dead_letters_drop", service, str(ids[0]), 1),
+        ("dead_letters_replay", service, str(ids[0]), 0),
+        ("dead_letters_replay", service, "all", 2),
+    ]
 
 
 def test_the_command_says_in_one_line_that_the_broker_is_away(
