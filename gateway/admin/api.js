@@ -15,7 +15,10 @@ export const signedIn = () => session?.user ?? null;
 
 export async function signIn(email, password) {
   const answer = await send("POST", "/auth/login", { email, password });
-  if (answer.user.role !== "admin") throw new Problem(403, { detail: "This account is not an administrator's." });
+  if (answer.user.role !== "admin") {
+    await send("POST", "/auth/logout", { refresh_token: answer.refresh_token }).catch(() => {});
+    throw new Problem(403, { detail: "This account is not an administrator's." });
+  }
   keep(answer);
 }
 
@@ -29,6 +32,9 @@ export const get = async (path, params = {}) => (await call("GET", withParams(pa
 export const post = async (path, body) => read(await call("POST", path, body));
 export const put = async (path, body) => read(await call("PUT", path, body));
 export const remove = async (path) => read(await call("DELETE", path));
+
+/** What the gateway says of itself and of every service; 503 is an answer too. */
+export const health = async () => read(await request("GET", "/health", undefined, false));
 
 /** A page of a list whose total is in a header. */
 export async function page(path, params) {
