@@ -26,8 +26,6 @@ class Console:
 
     def serve(self, path: str, known_tag: bytes) -> Page:
         """Raises `NotFound`."""
-        if path == "/admin/":
-            return Page(308, b"", b"location: /admin\r\n")
         name = PAGES.get(path) or path.removeprefix("/admin/")
         if name not in self._files:
             raise NotFound

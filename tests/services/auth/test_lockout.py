@@ -175,3 +175,15 @@ async def test_a_lock_is_told_to_the_audit_log_once(service: Harness) -> None:
     (said,) = await audited(service)
     assert (said["action"], said["actor_id"], said["target_id"]) == ("sign_in_locked", None, user_id)
     assert (said["ip_address"], said["user_agent"]) == (HOME, "burglar")
+
+
+async def test_the_moment_an_account_is_locked_everywhere_is_in_the_audit_log_once(service: Harness) -> None:
+    await account(service)
+    for last in range(11):
+        await failures(service, 9, f"203.0.113.{last}")
+
+    assert (await login(service, password="wrong", address=HOME)).status_code == 401
+    assert (await login(service, password="wrong", address=ELSEWHERE)).status_code == 429
+
+    (act,) = await audited(service)
+    assert (act["action"], act["details"], act["ip_address"]) == ("sign_in_locked_everywhere", {"failures": 100}, HOME)

@@ -235,3 +235,16 @@ async def test_the_keys_are_published_as_jwks(service: Harness) -> None:
     assert answer.status_code == 200
     (key,) = answer.json()["keys"]
     assert {"kid", "x", "use", "alg", "kty", "crv"} == key.keys()
+
+
+async def test_only_administrators_signing_in_is_in_the_audit_log(service: Harness) -> None:
+    admin = await account(service, "admin@example.com", "admin")
+    await account(service)
+    await login(service, "admin@example.com", "wrong")
+    await login(service)
+
+    await login(service, "admin@example.com", agent="Office")
+
+    (act,) = await audited(service)
+    assert (act["action"], act["user_agent"]) == ("administrator_signed_in", "Office")
+    assert (act["actor_id"], act["target_id"]) == (admin, admin)

@@ -36,7 +36,7 @@ def events(seed: int, count: int) -> list[Event]:
 
 def _event(chance: random.Random, kind: str, id_: int, version: int, born: datetime) -> Event:
     if kind == "user":
-        deleted = born + timedelta(days=10) if chance.random() < 0.2 else None
+        deleted = min(born + timedelta(days=10), NOW) if chance.random() < 0.2 else None
         kind_of = UserRegistered if version == 1 else UserChanged
         role = "tutor" if id_ % 3 else "student"
         event: Event = user(id_, role, kind_of, version, created_at=born, deleted_at=deleted)
