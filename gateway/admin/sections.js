@@ -23,7 +23,7 @@ export async function overview() {
         h("p.quiet", {}, `No-show rate ${(sessions.no_show_rate * 100).toFixed(1)} %`),
         bars("Sessions by state", Object.entries(sessions.by_status).map(([label, value]) => ({ label: label.toLowerCase().replaceAll("_", " "), value })), count, "three")]),
       part("Upcoming sessions", "upcoming-sessions", (upcoming) => table([
-        ["Start", (t) => when(t.start_at)], ["Student", (t) => t.student_name ?? "–"], ["Tutor", (t) => t.tutor_name ?? "–"],
+        ["Start", (t) => when(t.start_at), "nowrap"], ["Student", (t) => t.student_name ?? "–"], ["Tutor", (t) => t.tutor_name ?? "–"],
         ["Status", (t) => t.status.toLowerCase()]], upcoming.slice(0, 10), "No session is planned.")),
       part("Recent activities", "recent-activities", (activities) => h("ul.feed", {},
         activities.map((a) => h("li", {}, h("span", {}, a.description), h("time", { datetime: a.created_at }, when(a.created_at)))))),
@@ -86,7 +86,7 @@ export async function users(again, state) {
     field("Role", choice("role", ["", "student", "tutor", "admin"], state.role))]),
   table([
     ["Id", (u) => String(u.id), "number"], ["Name", (u) => `${u.first_name} ${u.last_name}`], ["E-mail", (u) => u.email], ["Role", (u) => u.role],
-    ["Since", (u) => when(u.created_at)], ["Active", (u) => (u.is_active ? "yes" : h("span.bad", {}, "no"))],
+    ["Since", (u) => when(u.created_at), "nowrap"], ["Active", (u) => (u.is_active ? "yes" : h("span.bad", {}, "no"))],
     ["", (u) => [
       u.is_active ? button("Deactivate", change(u, { is_active: false }, `${u.email} was deactivated.`))
         : button("Activate", change(u, { is_active: true }, `${u.email} is active.`)),
@@ -108,7 +108,7 @@ async function deletedUsers(again, state) {
   });
   return card(`Deleted users (${count(found.total)})`, table([
     ["Id", (u) => String(u.id), "number"], ["Name", (u) => `${u.first_name} ${u.last_name}`], ["E-mail", (u) => u.email], ["Role", (u) => u.role],
-    ["Deleted", (u) => when(u.deleted_at)], ["Reason", (u) => u.deletion_reason ?? ""], ["", restore, "actions"]], found.items, "Nobody is deleted."),
+    ["Deleted", (u) => when(u.deleted_at), "nowrap"], ["Reason", (u) => u.deletion_reason ?? ""], ["", restore, "actions"]], found.items, "Nobody is deleted."),
   pager({ page: state.deleted }, ({ page: deleted }) => again({ ...state, deleted }), Math.ceil(found.total / 10)));
 }
 
@@ -124,8 +124,8 @@ export async function audit(again, state) {
     field("From", h("input", { name: "from", type: "date", value: state.from ?? "" })),
     field("To", h("input", { name: "to", type: "date", value: state.to ?? "" }))], [save("csv"), save("ndjson")]),
   table([
-    ["When", (e) => when(e.created_at)], ["Who", (e) => (e.user_id == null ? "–" : String(e.user_id)), "number"], ["Action", (e) => e.action],
-    ["Whom", (e) => [e.target_type, e.target_id].filter((part) => part != null).join(" ")],
+    ["When", (e) => when(e.created_at), "nowrap"], ["Who", (e) => (e.user_id == null ? "–" : String(e.user_id)), "number"], ["Action", (e) => e.action],
+    ["Whom", (e) => [e.target_type, e.target_id].filter((part) => part != null).join(" "), "nowrap"],
     ["Details", (e) => h("code", {}, Object.keys(e.details).length ? JSON.stringify(e.details) : "")],
     ["From", (e) => h("span", { title: e.user_agent }, e.ip_address ?? "")]], items, "Nothing was recorded."),
   pager(state, again, Math.ceil(total / 50)))];
@@ -190,5 +190,5 @@ function pager(state, again, last) {
   const on = button("Older", to(now + 1));
   back.disabled = now <= 1;
   on.disabled = now >= last;
-  return h("div.bar", {}, back, h("span.quiet", {}, Number.isFinite(last) ? `page ${now} of ${last}` : `page ${now}`), on);
+  return h("div.bar.pages", {}, back, h("span.quiet", {}, Number.isFinite(last) ? `page ${now} of ${last}` : `page ${now}`), on);
 }
