@@ -22,6 +22,8 @@ WANTED = ("bookings.booking.*.v1",)
 FIELDS = ("booking_id", "version", "status", "start_at", "price", "currency")
 PATIENCE = 2.0  # seconds without a message after which a quiet stream is read to its end
 SKEW = timedelta(seconds=5)  # that clocks may differ
+UNFIT = (sqlite3.DataError, sqlite3.InterfaceError, sqlite3.ProgrammingError, OverflowError)  # for the table
+NOT_UNDERSTOOD = (LookupError, TypeError, ValueError, *UNFIT)
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS lessons (
   id INTEGER PRIMARY KEY, version INTEGER, status TEXT, start_at TEXT, price TEXT, currency TEXT
@@ -42,10 +44,10 @@ def handle(database: sqlite3.Connection, body: bytes) -> datetime | None:
     happened; None for what is not understood, now or ever."""
     try:
         event = json.loads(body)
-        happened_at = datetime.fromisoformat(event["time"])
+        happened_at = datetime.fromisoformat(event["time"]).astimezone(UTC)
         if any(fnmatch(event["type"], pattern) for pattern in WANTED):  # the stream has everything
             keep(database, event["id"], {name: event["data"][name] for name in FIELDS})
-    except (KeyError, TypeError, ValueError, sqlite3.DataError, sqlite3.InterfaceError) as error:
+    except NOT_UNDERSTOOD as error:
         print(f"not understood: {error!r}", file=sys.stderr)
         return None
     return happened_at
