@@ -31,7 +31,7 @@ async def test_a_registration_is_counted_within_a_second(administrator: Person, 
 
         async def is_counted() -> bool:
             counted: int = (await administrator.get("/api/admin/dashboard/stats"))["total_users"]
-            return counted > before
+            return bool(counted > before)
 
         return is_counted
 
