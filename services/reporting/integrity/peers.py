@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from shared.integrity import BATCH, Backlog, Block, Manifest, Part, Row, Side
 
 TIMEOUT = 60.0  # seconds: a checksum reads a whole table
+SOON = 5.0  # seconds: what takes no reading of tables
 RESENT = 200  # aggregates that an owner says again in one request: a tutor's calendar takes several statements
 
 T = TypeVar("T")
@@ -44,10 +45,10 @@ class Peers:
             return False
 
     async def backlog(self, service: str) -> Backlog:
-        return await self._ask(service, "GET", "/outbox", _BACKLOG)
+        return await self._ask(service, "GET", "/outbox", _BACKLOG, within=SOON)
 
     async def manifest(self, service: str) -> Manifest:
-        return await self._ask(service, "GET", "", _MANIFEST)
+        return await self._ask(service, "GET", "", _MANIFEST, within=SOON)
 
     async def blocks(self, service: str, side: Side, entity: str, part: Part) -> dict[int, Block]:
         found = await self._ask(service, "POST", f"/{side}/{entity}/blocks", _BLOCKS, part.model_dump())
@@ -76,9 +77,11 @@ class Peers:
         found = await self._ask(service, "POST", f"/{side}/{entity}/rows", _ROWS, part.model_dump() | which)
         return {row.id: row for row in found}
 
-    async def _ask(self, service: str, method: str, path: str, kind: TypeAdapter[T] | None, body: Any = None) -> T:
+    async def _ask(
+        self, service: str, method: str, path: str, kind: TypeAdapter[T] | None, body: Any = None, within: float = TIMEOUT
+    ) -> T:
         with _unasked(service):
-            response = await self.clients[service].request(method, f"/internal/integrity{path}", json=body)
+            response = await self.clients[service].request(method, f"/internal/integrity{path}", json=body, timeout=within)
             response.raise_for_status()
             return kind.validate_json(response.content) if kind else None  # type: ignore[return-value]  # nothing was wanted
 

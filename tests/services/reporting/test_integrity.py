@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -213,6 +214,20 @@ async def test_what_takes_too_long_is_unchecked_and_the_repair_in_the_log(
     assert [issue["id"] for issue in found["issues"]] == [3]
     assert ("reporting", "user", "took too long") in {(u["service"], u["entity"], u["problem"]) for u in found["unchecked"]}
     assert len(await service.outbox("reporting.audit.recorded.v1")) == 1
+
+
+async def test_a_service_that_only_listens_is_unchecked_soon(
+    service: Harness, owner: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(peers, "SOON", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
+            monkeypatch.setitem(all_peers(service).clients, "bookings", client)
+            found = await report(service)
+
+    assert "bookings could not be asked (ReadTimeout)" in {missing["problem"] for missing in found["unchecked"]}
+    assert found["issues"] == []
 
 
 async def test_two_do_not_compare_at_once(service: Harness, owner: Owner) -> None:
