@@ -8,7 +8,7 @@ from services.bookings.queries.packages import Purchase
 from services.bookings.queries.reviews import Rating
 from shared import integrity
 from shared.db import Tx
-from shared.events.bookings import BookingSnapshot, PurchaseChanged, RatingChanged
+from shared.events.bookings import PurchaseChanged, RatingChanged
 from shared.integrity import AVATAR_NAME, Owned, Replica
 from shared.outbox import publish
 
