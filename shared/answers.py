@@ -11,11 +11,12 @@ from typing import Any, Final
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import RouteContext
 
-from shared.errors import Invalid, Refusal, TooLarge, Unauthorized, UnsupportedMediaType
+from shared.errors import BadRequest, Invalid, Refusal, TooLarge, Unauthorized, UnsupportedMediaType
 from shared.tokens import InvalidToken
 
 Json = dict[str, Any]
 OURS: Final = ("services.", "shared.")
+OF_A_BODY: Final[set[type[Refusal]]] = {BadRequest, TooLarge, UnsupportedMediaType}  # bad: not even bytes of a text
 ANY_STATUS: Final[tuple[int | str, ...]] = ("4XX", "5XX")
 REASONS: Final = {
     400: "The request cannot be done",
@@ -105,7 +106,7 @@ def _of_the_request(route: RouteContext) -> set[type[Refusal]]:
     has_body = bool(route.body_field or (route.openapi_extra or {}).get("requestBody"))
     has_values = has_body or any(_values(route.dependant))
     is_422 = not hasattr(route.endpoint, "invalid_status")
-    return ({Invalid} if has_values and is_422 else set()) | ({TooLarge, UnsupportedMediaType} if has_body else set())
+    return ({Invalid} if has_values and is_422 else set()) | (OF_A_BODY if has_body else set())
 
 
 def _values(dependant: Dependant) -> Iterator[object]:
