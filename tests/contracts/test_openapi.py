@@ -69,7 +69,9 @@ def test_every_refusal_is_described_with_its_code(document: dict[str, Any]) -> N
 
     assert [name for name, (refusal, said) in codes.items() if str(refusal.status) not in said] == []
     assert [
-        name for name, (refusal, said) in codes.items() if f"`{refusal.code}`" not in said[str(refusal.status)]["description"]
+        name
+        for name, (refusal, said) in codes.items()
+        if refusal.code and f"`{refusal.code}`" not in said[str(refusal.status)]["description"]
     ] == []
 
 
