@@ -77,12 +77,7 @@ class Application:
         link = Link(Address.parse(settings.redis_url), SCRIPT)
         await link.start()
         stack.push_async_callback(link.stop)
-        verifier = TokenVerifier(keys_at(settings.auth_url))
-        preparing = asyncio.create_task(verifier.prepare())
-        stack.callback(preparing.cancel)
-        follower = Follower(verifier.revocations, Broker(settings.amqp_url, "gateway"), settings.redis_url)
-        following = asyncio.create_task(follower.run())
-        stack.callback(following.cancel)
+        verifier = _verifier(stack, settings)
         access = AccessLog(enabled=settings.access_log)
         stack.callback(access.flush)
         self._tunnels = Tunnels(sweeper, idle=settings.websocket_idle, frame=settings.websocket_frame)
@@ -103,6 +98,17 @@ class Application:
         patience = Patience(settings.head_timeout, settings.body_timeout, idle=settings.idle_timeout)
         doors = Doors(settings.connections, settings.connections_each, proxies)
         state["edge"] = EdgeState(sweeper, patience, postponed, doors, front.answer, front.refuse)
+
+
+def _verifier(stack: AsyncExitStack, settings: GatewaySettings) -> TokenVerifier:
+    """Has its keys soon, and hears of what is revoked."""
+    verifier = TokenVerifier(keys_at(settings.auth_url))
+    preparing = asyncio.create_task(verifier.prepare())
+    stack.callback(preparing.cancel)
+    follower = Follower(verifier.revocations, Broker(settings.amqp_url, "gateway"), settings.redis_url)
+    following = asyncio.create_task(follower.run())
+    stack.callback(following.cancel)
+    return verifier
 
 
 def _front(**parts: Any) -> Front:
