@@ -27,6 +27,7 @@ from gateway.tunnel import Tunnels
 from gateway.upstream.pool import Pool
 from shared import tracing
 from shared.broker import Broker
+from shared.lasting import background
 from shared.revocations import Follower
 from shared.tokens import TokenVerifier, keys_at
 
@@ -77,7 +78,7 @@ class Application:
         link = Link(Address.parse(settings.redis_url), SCRIPT)
         await link.start()
         stack.push_async_callback(link.stop)
-        verifier = _verifier(stack, settings)
+        verifier = await _verifier(stack, settings)
         access = AccessLog(enabled=settings.access_log)
         stack.callback(access.flush)
         self._tunnels = Tunnels(sweeper, idle=settings.websocket_idle, frame=settings.websocket_frame)
@@ -100,14 +101,13 @@ class Application:
         state["edge"] = EdgeState(sweeper, patience, postponed, doors, front.answer, front.refuse)
 
 
-def _verifier(stack: AsyncExitStack, settings: GatewaySettings) -> TokenVerifier:
+async def _verifier(stack: AsyncExitStack, settings: GatewaySettings) -> TokenVerifier:
     """Has its keys soon, and hears of what is revoked."""
     verifier = TokenVerifier(keys_at(settings.auth_url))
     preparing = asyncio.create_task(verifier.prepare())
     stack.callback(preparing.cancel)
     follower = Follower(verifier.revocations, Broker(settings.amqp_url, "gateway"), settings.redis_url)
-    following = asyncio.create_task(follower.run())
-    stack.callback(following.cancel)
+    await stack.enter_async_context(background(follower.run()))
     return verifier
 
 

@@ -1,7 +1,28 @@
 """Work that must not end by itself, and telling whether it was asked to."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import os
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+from shared import logs
+
+log = logs.get(__name__)
+
+
+@asynccontextmanager
+async def background(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run a coroutine beside the application. If it ends by itself something is broken: stop the process, to be restarted."""
+    task = asyncio.create_task(work)
+    task.add_done_callback(_stop_process_unless_cancelled)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError, Exception):
+            await task
 
 
 async def lasting(work: Callable[[], Awaitable[None]]) -> None:
@@ -19,3 +40,9 @@ def was_cancelled() -> bool:
     """Whether somebody cancelled this task: libraries raise `CancelledError` for failures of their own, too."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
+
+
+def _stop_process_unless_cancelled(task: "asyncio.Task[Any]") -> None:
+    if not task.cancelling():
+        log.error("background_work_ended", error="cancelled by itself" if task.cancelled() else repr(task.exception()))
+        os.kill(os.getpid(), signal.SIGTERM)

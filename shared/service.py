@@ -3,10 +3,8 @@
 import argparse
 import asyncio
 import importlib
-import os
-import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +17,7 @@ from shared.broker import Broker
 from shared.db import Database
 from shared.http import create_app
 from shared.inbox import Subscriptions
+from shared.lasting import background
 from shared.revocations import Follower
 from shared.server import Server
 from shared.settings import ServiceSettings, load
@@ -70,25 +69,6 @@ def build(service: Service, settings: ServiceSettings, *, api: bool = True, work
             yield
 
     return create_app(settings, service.routers if api else (), lifespan)
-
-
-@asynccontextmanager
-async def background(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Run a coroutine beside the application. If it ends by itself something is broken: stop the process, to be restarted."""
-    task = asyncio.create_task(work)
-    task.add_done_callback(_stop_process_unless_cancelled)
-    try:
-        yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError, Exception):
-            await task
-
-
-def _stop_process_unless_cancelled(task: "asyncio.Task[Any]") -> None:
-    if not task.cancelling():
-        log.error("background_work_ended", error="cancelled by itself" if task.cancelled() else repr(task.exception()))
-        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def main(service: Service) -> None:

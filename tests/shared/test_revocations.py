@@ -12,8 +12,8 @@ from aio_pika.abc import AbstractChannel
 from shared import broker, revocations
 from shared.broker import Broker
 from shared.events.auth import SessionsRevoked
+from shared.lasting import background
 from shared.revocations import SET, Follower
-from shared.service import background
 from shared.tokens import Claims, Revocations, Role
 from tests.waiting import eventually
 
