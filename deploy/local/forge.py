@@ -27,7 +27,7 @@ from deploy.local.settings import MACHINE, ROOT
 SHARED = ("shared.service", "shared.events.auth", "shared.events.profiles", "shared.events.bookings", "shared.events.messaging")
 WORKS = sys.platform == "linux"
 LARGEST_MESSAGE = 1 << 17
-PR_SET_PDEATHSIG = 1
+PR_SET_PDEATHSIG, PR_SET_NAME = 1, 15
 
 
 class Forged:
@@ -164,7 +164,9 @@ def _tell(channel: socket.socket, **news: int) -> None:
 def _become(output: int, module: list[str], env: dict[str, str], cwd: str, orphan_signal: int) -> None:
     """Go on as `python -m <module>` in this fork."""
     os.setsid()
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, orphan_signal)
+    prctl = ctypes.CDLL(None).prctl
+    prctl(PR_SET_PDEATHSIG, orphan_signal)
+    prctl(PR_SET_NAME, module[0].rpartition(".")[2].encode())  # what `top` and `ps -c` call it
     os.dup2(output, 1)
     os.dup2(output, 2)
     os.close(output)
