@@ -223,13 +223,13 @@ async def test_the_command_shows_gives_back_and_drops(
 def test_the_command_says_in_one_line_that_the_broker_is_away(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("AMQP_URL", f"amqp://guest:secret-word@127.0.0.1:{ports.choose(0)}/")
+    monkeypatch.setenv("AMQP_URL", f"amqp://guest:server-secret@127.0.0.1:{ports.choose(0)}/")
 
     assert cli.main(["dead", "list"]) == 1
 
     (line,) = capsys.readouterr().out.splitlines()
     assert "cannot be asked" in line
-    assert "secret-word" not in line
+    assert "server-secret" not in line
 
 
 def test_the_command_wants_to_know_which_letters_and_of_whom(capsys: pytest.CaptureFixture[str]) -> None:
