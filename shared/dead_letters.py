@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, AbstractQueue
-from aio_pika.exceptions import AMQPError, ChannelNotFoundEntity, PublishError
+from aio_pika.exceptions import AMQPError, ChannelNotFoundEntity
 
 REASON = "x-first-death-reason"
 UNREACHABLE = (OSError, AMQPError)  # what it may raise when the broker is away, or refuses
@@ -83,12 +83,11 @@ class DeadLetters:
         async def give_back(message: AbstractIncomingMessage) -> bool:
             if event_id not in (None, message.message_id):
                 return False
-            try:
-                await self._send(message, f"edustream.{service}")
-            except PublishError as error:
-                raise NoQueue(service) from error
+            await self._send(message, f"edustream.{service}")
             return True
 
+        if await self.count(service) and await self.waiting(service) is None:
+            raise NoQueue(service)
         return await self._each(service, give_back)
 
     async def drop(self, service: str, event_id: str | None = None) -> int:

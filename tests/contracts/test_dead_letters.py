@@ -13,7 +13,7 @@ from deploy.local import ports
 from shared import broker, cli
 from shared.broker import Broker
 from shared.db import Database, Tx
-from shared.dead_letters import UNREACHABLE, DeadLetters, NoQueue
+from shared.dead_letters import DeadLetters, NoQueue
 from shared.errors import Conflict
 from shared.events.auth import AuthAudited
 from shared.inbox import Consumer, Subscriptions
@@ -129,20 +129,6 @@ async def test_what_is_refused_again_is_not_given_back_for_ever(refuser: Refuser
 
     async with DeadLetters.at(amqp_url) as letters:
         assert await letters.replay(refuser.subscriptions.service) == 3
-
-
-async def test_a_letter_stays_when_there_is_no_queue_to_give_it_back_to(refuser: Refuser, amqp_url: str) -> None:
-    (id_,) = await dead(refuser, amqp_url, 1)
-    service = f"gone{uuid4().hex[:6]}"
-    async with await aio_pika.connect(amqp_url) as connection, connection.channel() as channel:
-        queue = await channel.declare_queue(f"edustream.{service}.dead", durable=True, arguments={"x-queue-type": "quorum"})
-        await channel.default_exchange.publish(aio_pika.Message(b"{}", message_id=str(id_)), queue.name)
-        async with DeadLetters.at(amqp_url) as letters:
-            with pytest.raises(UNREACHABLE):
-                await letters.replay(service)
-        async with DeadLetters.at(amqp_url) as letters:
-            assert await letters.drop(service) == 1
-        await channel.queue_delete(queue.name)
 
 
 async def test_a_replayed_letter_is_handled_and_gone(refuser: Refuser, amqp_url: str) -> None:
