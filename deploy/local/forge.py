@@ -31,7 +31,9 @@ PR_SET_PDEATHSIG, PR_SET_NAME = 1, 15
 
 
 class Forged:
-    """A process that was forked; the part of `asyncio.subprocess.Process` that a supervisor needs."""
+    """A process that was forked; the part of `asyncio.subprocess.Process` that a supervisor needs.
+
+    Its `pid` stays 0 if the forge ended before it was born."""
 
     def __init__(self) -> None:
         self.pid = 0
@@ -75,7 +77,7 @@ class Forge:
         self._forged[number] = forged
         request = {"number": number, "module": program.module, "env": dict(program.env), "cwd": str(program.cwd)}
         message = json.dumps(request | {"orphan_signal": program.orphan_signal}).encode()
-        with contextlib.suppress(BrokenPipeError):  # it is gone: `_read` is about to notice
+        with contextlib.suppress(ConnectionError):  # it is gone: `_read` is about to notice
             socket.send_fds(self.open(), [message], [output])
         await forged.started.wait()
         return forged
@@ -87,7 +89,9 @@ class Forge:
             await self._closed.wait()
 
     def _read(self, channel: socket.socket, process: "subprocess.Popen[bytes]") -> None:
-        message = channel.recv(LARGEST_MESSAGE)
+        message = b""
+        with contextlib.suppress(ConnectionResetError):  # it is gone, and has not read all that was asked
+            message = channel.recv(LARGEST_MESSAGE)
         if message:
             self._heard(**json.loads(message))
             return
@@ -119,6 +123,7 @@ def main(channel: socket.socket) -> None:
     signal.set_wakeup_fd(wake.fileno())
     signal.signal(signal.SIGCHLD, lambda *_: None)
     numbers: dict[int, int] = {}
+    forge = os.getpid()
     while True:
         ready, _, _ = select.select([channel, woken], [], [])
         if woken in ready:
@@ -135,9 +140,9 @@ def main(channel: socket.socket) -> None:
             if not pid:
                 signal.set_wakeup_fd(-1)
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-                for mine in (channel, woken, wake):
-                    mine.close()
-                _become(outputs[0], **request)
+                for end in (channel, woken, wake):
+                    end.close()
+                _become(outputs[0], forge, **request)
                 return
             os.close(outputs[0])
             numbers[pid] = number
@@ -161,11 +166,13 @@ def _tell(channel: socket.socket, **news: int) -> None:
         channel.send(json.dumps(news).encode())
 
 
-def _become(output: int, module: list[str], env: dict[str, str], cwd: str, orphan_signal: int) -> None:
+def _become(output: int, parent: int, module: list[str], env: dict[str, str], cwd: str, orphan_signal: int) -> None:
     """Go on as `python -m <module>` in this fork."""
     os.setsid()
     prctl = ctypes.CDLL(None).prctl
     prctl(PR_SET_PDEATHSIG, orphan_signal)
+    if os.getppid() != parent:  # it died before that, and nobody would ever tell us
+        return
     prctl(PR_SET_NAME, module[0].rpartition(".")[2].encode())  # what `top` and `ps -c` call it
     os.dup2(output, 1)
     os.dup2(output, 2)

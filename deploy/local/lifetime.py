@@ -40,6 +40,8 @@ def dies_with_parent(number: signal.Signals) -> tuple[str, ...]:
 
 def sweep_group(pid: int) -> None:
     """End whatever is left of the process group that ``pid`` led."""
+    if pid <= 0:  # would be our own group, or everything there is
+        return
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGKILL)
 

@@ -92,6 +92,9 @@ class Supervised:
         finally:
             os.close(writing)
             output = asyncio.create_task(self._read(reading))
+        if not process.pid:  # the forge ended before it was born
+            await _end_of(output)
+            return await process.wait()
         self.pid = process.pid
         self._registry.record(self.program.name, process.pid)
         if self._stop.is_set():  # it was asked to end while it was being started
@@ -117,8 +120,7 @@ class Supervised:
     async def _bury(self, pid: int, output: "asyncio.Task[None]", watch: "asyncio.Task[None]") -> None:
         sweep_group(pid)
         watch.cancel()
-        await asyncio.wait([output, watch], timeout=1)
-        output.cancel()
+        await _end_of(output, watch)
         self.ready.clear()
         self.pid = None
         self._registry.forget(self.program.name)
@@ -212,6 +214,11 @@ class Supervisor:
         """End everything without asking."""
         for one in self._all.values():
             one.kill()
+
+
+async def _end_of(output: "asyncio.Task[None]", *others: "asyncio.Task[None]") -> None:
+    await asyncio.wait([output, *others], timeout=1)
+    output.cancel()
 
 
 def _cause(code: int) -> str:

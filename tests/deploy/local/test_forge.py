@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -104,6 +105,15 @@ async def test_forks_end_with_their_forge_and_the_next_start_makes_another(stage
 
     assert await second.wait() == 7
     await eventually(lambda: asyncio.to_thread(lambda: not birth(first.pid)))
+
+
+async def test_a_start_that_its_forge_does_not_live_to_see_has_ended(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "false")
+    forged = await asyncio.gather(*(stage.start(LIVES) for _ in range(20)))
+    assert {(one.pid, await one.wait()) for one in forged} == {(0, -signal.SIGKILL)}
+
+    monkeypatch.undo()
+    assert await (await stage.start(SAYS)).wait() == 7
 
 
 async def test_many_that_end_at_once_are_all_told(stage: Stage) -> None:

@@ -5,11 +5,14 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from deploy.local import supervisor
 from deploy.local.errors import LaunchError
+from deploy.local.forge import WORKS
 from deploy.local.lifetime import Registry, birth, dies_with_parent
 from deploy.local.program import Program
 from deploy.local.supervisor import Supervisor
@@ -111,6 +114,26 @@ async def test_a_program_that_never_comes_up_is_reported_with_its_last_words(sta
 
     with pytest.raises(LaunchError, match=r"crashes whenever it is started(.|\n)*I cannot, because"):
         await stage.supervisor.wait_ready()
+
+
+@pytest.mark.skipif(not WORKS, reason="programs are forked on Linux only")
+async def test_so_is_one_that_cannot_be_loaded_once_it_is_forked(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor, "CRASHES", 2)
+    stage.supervisor.start([replace(stage.program(LIVES), module=("not_there",))])
+
+    with pytest.raises(LaunchError, match=r"crashes whenever it is started(.|\n)*No module named not_there"):
+        await stage.supervisor.wait_ready()
+
+
+@pytest.mark.skipif(not WORKS, reason="programs are forked on Linux only")
+async def test_so_is_one_whose_forge_never_forks(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor, "CRASHES", 2)
+    monkeypatch.setattr(sys, "executable", "false")
+    stage.supervisor.start([replace(stage.program(LIVES), module=("not_there",))])
+
+    with pytest.raises(LaunchError, match="crashes whenever it is started"):
+        await stage.supervisor.wait_ready()
+    assert stage.registry.living() == {}
 
 
 async def test_a_program_that_is_not_ready_in_time_is_reported(stage: Stage) -> None:
