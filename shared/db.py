@@ -18,6 +18,7 @@ T = TypeVar("T")
 POOL_WAIT = 3.0  # seconds a request waits for a connection before it is told to come back
 RECONNECT = 5.0  # seconds of attempts ever further apart, after which the next request begins anew: by default they go on for 300
 LATELY = 1.0  # seconds
+BATCH = 5000  # rows forgotten in one transaction
 BUSY = (  # others were in the way: the same may work in a moment
     PoolTimeout,
     TooManyRequests,
@@ -169,6 +170,14 @@ async def _check(connection: psycopg.AsyncConnection[Any]) -> None:
     socket.register(connection.fileno(), select.POLLIN)
     if socket.poll(0):
         await AsyncConnectionPool.check_connection(connection)
+
+
+async def forget_in_batches(database: Database, sql: LiteralString, **params: Any) -> None:
+    """Run a DELETE of at most `batch` rows again and again, each time in a transaction of its own, until few are left."""
+    forgotten = BATCH
+    while forgotten == BATCH:
+        async with database.transaction() as tx:
+            forgotten = await tx.run(sql, batch=BATCH, **params)
 
 
 def violated(error: psycopg.errors.IntegrityError) -> str:

@@ -9,7 +9,7 @@ from fastapi import Depends, Header
 from pydantic import BaseModel
 
 from shared.auth import Principal
-from shared.db import Database, Tx
+from shared.db import Database, Tx, forget_in_batches
 from shared.errors import Invalid, Unavailable
 
 V = TypeVar("V", bound=BaseModel)
@@ -32,7 +32,6 @@ DELETE FROM idempotency_keys WHERE (user_id, key) IN (
   ORDER BY created_at LIMIT %(batch)s FOR UPDATE SKIP LOCKED
 )
 """
-BATCH = 5000  # rows forgotten in one transaction
 
 
 class IdempotencyKeyReused(Invalid):
@@ -87,10 +86,7 @@ async def _once(
 
 
 async def forget_old(database: Database) -> None:
-    forgotten = BATCH
-    while forgotten == BATCH:
-        async with database.transaction() as tx:
-            forgotten = await tx.run(FORGET, batch=BATCH)
+    await forget_in_batches(database, FORGET)
 
 
 OnceOnly = Annotated[Once, Depends(_once)]

@@ -16,12 +16,11 @@ from pydantic import ValidationError
 
 from shared import broker, context, logs, metrics, tracing
 from shared.broker import Broker
-from shared.db import Database, Tx
+from shared.db import Database, Tx, forget_in_batches
 from shared.errors import Refusal, Unavailable, describe
 from shared.events.base import Envelope, Event
 
 PREFETCH = 256  # messages at hand: many more than are worked on, since those that wait to be given back are among them
-BATCH = 5000  # rows forgotten in one transaction
 MEASURED_EVERY = 10.0  # seconds
 BACK_OFF = (0.05, 5.0)  # seconds before a message is given back: first attempt, most
 
@@ -188,7 +187,4 @@ async def _depth(connection: AbstractConnection, queue: str) -> float:
 
 async def forget_old(database: Database) -> None:
     """Drop inbox rows older than anything that could still be delivered again."""
-    forgotten = BATCH
-    while forgotten == BATCH:
-        async with database.transaction() as tx:
-            forgotten = await tx.run(FORGET, batch=BATCH)
+    await forget_in_batches(database, FORGET)

@@ -8,6 +8,7 @@ from services.auth.consumers import RevocationSet
 from services.auth.queries import Revocation
 from services.auth.settings import AuthSettings
 from shared import logs
+from shared.db import forget_in_batches
 from shared.events.auth import SessionsRevoked
 from shared.storage import Storage
 from shared.worker import Job, Runtime
@@ -47,10 +48,7 @@ async def forget_expired(runtime: Runtime) -> None:
     async with runtime.database.transaction() as tx:
         await tx.run(queries.FORGET_EXPIRED, known_for=rules.KNOWN_FOR, window=rules.WINDOW)
     remembered = timedelta(days=_settings(runtime).refresh_token_days)
-    forgotten = True
-    while forgotten:
-        async with runtime.database.transaction() as tx:
-            forgotten = bool(await tx.run(queries.FORGET_SPENT, remembered=remembered))
+    await forget_in_batches(runtime.database, queries.FORGET_SPENT, remembered=remembered)
 
 
 async def fold_counts(runtime: Runtime) -> None:

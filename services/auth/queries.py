@@ -269,7 +269,7 @@ DELETE FROM login_failures WHERE failed_at < now() - %(window)s::interval
 FORGET_SPENT = """
 DELETE FROM refresh_tokens WHERE digest IN (
   SELECT digest FROM refresh_tokens WHERE spent_at < now() - %(remembered)s::interval
-  ORDER BY spent_at LIMIT 5000 FOR UPDATE SKIP LOCKED)
+  ORDER BY spent_at LIMIT %(batch)s FOR UPDATE SKIP LOCKED)
 """
 KEYS = "SELECT sealed, signs_from, is_alone FROM signing_keys ORDER BY signs_from, created_at"
 ADD_KEY = """

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from aio_pika.abc import AbstractChannel
 
-from shared import broker, context, inbox
+from shared import broker, context, db, inbox
 from shared.db import Database, Tx
 from shared.errors import Conflict, describe
 from shared.events.messaging import MessageSent, MessagesRead
@@ -255,7 +255,7 @@ async def test_one_broken_handler_does_not_slow_the_others(
 
 
 async def test_old_inbox_rows_are_forgotten_batch_by_batch(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inbox, "BATCH", 4)
+    monkeypatch.setattr(db, "BATCH", 4)
     async with database.transaction() as tx:
         await tx.run(
             """INSERT INTO inbox (event_id, handled_at)
