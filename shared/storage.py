@@ -28,7 +28,8 @@ class Storage:
             self._store: Any = from_url(url)
         else:
             retry: Any = {"max_retries": 2, "retry_timeout": PATIENCE}
-            self._store = from_url(url, client_options={"connect_timeout": CONNECT_FOR}, retry_config=retry)
+            client: Any = {"connect_timeout": CONNECT_FOR, "timeout": PATIENCE}
+            self._store = from_url(url, client_options=client, retry_config=retry)
         self._prefix = prefix
 
     async def put(self, name: str, content: bytes) -> None:

@@ -1,10 +1,14 @@
 """Files, in a store that is there and in one that is not."""
 
+import asyncio
+import socket
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from shared import storage as storages
 from shared.errors import NotFound, Unavailable
 from shared.storage import Storage
 
@@ -37,6 +41,16 @@ def gone(monkeypatch: pytest.MonkeyPatch) -> Storage:
 async def test_a_store_that_is_down_is_503_and_not_our_fault(gone: Storage, do: Do) -> None:
     with pytest.raises(Unavailable):
         await do(gone)
+
+
+@pytest.mark.usefixtures("gone")
+async def test_a_store_that_never_answers_is_503_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(storages, "PATIENCE", timedelta(seconds=0.2))
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        monkeypatch.setenv("AWS_ENDPOINT", f"http://127.0.0.1:{listening.getsockname()[1]}")
+        async with asyncio.timeout(10):
+            with pytest.raises(Unavailable):
+                await Storage("s3://bucket", "pictures").get("one")
 
 
 async def test_a_store_that_refuses_is_503(tmp_path: Path) -> None:
