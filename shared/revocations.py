@@ -84,7 +84,7 @@ class Follower:
                     for member, until in found.items() - known.items():  # seldom any; there may be a hundred thousand
                         self._add(member, until)
                     known = found
-                except (RedisError, OSError) as error:
+                except (RedisError, OSError, ValueError) as error:  # value: not even bytes of a text
                     log.warning("revocations_unreadable", error=repr(error))
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._bound.wait(), READ_EVERY)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import aio_pika
 import pytest
 import redis.asyncio as redis
+import structlog
 from aio_pika.abc import AbstractChannel
 
 from shared import broker, revocations
@@ -15,6 +16,7 @@ from shared.events.auth import SessionsRevoked
 from shared.lasting import background
 from shared.revocations import SET, Follower
 from shared.tokens import Claims, Revocations, Role
+from tests.shared.running import beside
 from tests.waiting import eventually
 
 NOWHERE = "amqp://127.0.0.1:1/"
@@ -122,6 +124,24 @@ async def test_what_makes_no_sense_in_the_set_harms_nothing(
         await known.zrem(SET, "user:x:y")
 
         await arrives(mine, 1, within=5, session_id="later")
+
+
+async def test_what_is_no_text_in_the_set_does_not_end_the_process(
+    redis_url: str, known: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(revocations, "READ_EVERY", 0.05)
+    await known.zadd(SET, {b"\xff": UNTIL.timestamp()})
+    mine = Revocations()
+    with structlog.testing.capture_logs() as said:
+        async with beside(Follower(mine, Broker(NOWHERE, "test"), redis_url).run()):
+
+            async def told() -> bool:
+                return any(line["event"] == "revocations_unreadable" for line in said)
+
+            await eventually(told)
+            await known.delete(SET)
+            await revocations.remember(known, SessionsRevoked(user_id=1, below_version=2, until=UNTIL))
+            await arrives(mine, 1, within=5)
 
 
 async def test_the_set_forgets_what_no_longer_matters(known: redis.Redis) -> None:
