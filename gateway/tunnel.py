@@ -3,6 +3,7 @@ and close codes arrive as they were sent. Only frame headers are looked at, to b
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
 import httptools
@@ -57,7 +58,7 @@ class Tunnels:
             service.transport.abort()
             raise _Rejected(service.status)
         tunnel = Tunnel(self, service, self._idle, self._frame)
-        client_side = _ClientSide(tunnel)
+        client_side = _ClientSide(tunnel, exchange.protocol.leave)
         client_side.transport = exchange.protocol.takeover(client_side)
         exchange.took_over()
         self._open.add(tunnel)
@@ -161,14 +162,15 @@ class Tunnel:
 
 
 class _ClientSide(asyncio.Protocol):
-    def __init__(self, tunnel: Tunnel) -> None:
-        self._tunnel = tunnel
+    def __init__(self, tunnel: Tunnel, leave: Callable[[], None]) -> None:
+        self._tunnel, self._leave = tunnel, leave
         self.transport: asyncio.Transport
 
     def data_received(self, data: bytes) -> None:
         self._tunnel.to_service(data)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+        self._leave()
         self._tunnel.client_left()
 
     def pause_writing(self) -> None:

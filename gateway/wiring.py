@@ -62,7 +62,7 @@ class Application:
 
     async def _start(self, stack: AsyncExitStack, state: dict[str, Any]) -> None:
         settings = self._settings
-        open_wide()
+        open_wide(settings.connections)
         sweeper, postponed = Sweeper(), Postponed()
         sweeper.start()
         stack.callback(sweeper.stop)

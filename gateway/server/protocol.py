@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 import httptools
@@ -54,9 +55,9 @@ class EdgeProtocol(asyncio.Protocol):
         self._head_since = self._stuck_since = 0.0
         self._unread = 0  # bytes of answers that were waiting when the client got stuck
         self._lag = 0.0  # seconds by which the client reads its answer more slowly than it may
-        self._inside = False
         self.draining = False
         self.client: Client | None = None  # who it is, once it is known
+        self.leave: Callable[[], None] = _nothing  # gives back the place that the connection has among all
 
     # The transport's side
 
@@ -64,16 +65,18 @@ class EdgeProtocol(asyncio.Protocol):
         self.transport = cast("asyncio.Transport", transport)
         peer = transport.get_extra_info("peername")
         self.peer = str(peer[0]) if isinstance(peer, tuple) else "127.0.0.1"
-        self._inside = self._edge.doors.enter(self.peer)
-        if not self._inside:
+        leave = self._edge.doors.enter(self.peer)
+        if leave is None:
             self._deaf = True
             self.transport.abort()
             return
+        self.leave = leave
         self._server.connections.add(self)  # type: ignore[arg-type]  # its union names only its own
         self._edge.sweeper.watch(self)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
-        self._leave()
+        self._forget()
+        self.leave()
         self._deaf = True
         self._waiting.clear()
         active, self._active, self._parsing = self._active, None, None
@@ -107,8 +110,7 @@ class EdgeProtocol(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._stuck = False
-        read = self._unread - self.transport.get_write_buffer_size()
-        self._lag = max(0.0, self._lag + self.loop.time() - self._stuck_since - read / LEAST_RATE)
+        self._lag = max(0.0, self._lag_at(self.loop.time()))
         if self._active is not None:
             self._active.resume()
             return
@@ -231,6 +233,7 @@ class EdgeProtocol(asyncio.Protocol):
     def _end(self, *, lingering: bool) -> None:
         """Close; when the client may still be writing, only our side first: a reset would destroy what it has not read yet."""
         self._deaf = True
+        self._waiting.clear()
         self._since = self.loop.time()
         self._edge.postponed.add(self._half_close if lingering else self.transport.close)
 
@@ -242,18 +245,15 @@ class EdgeProtocol(asyncio.Protocol):
         self.transport.resume_reading()
 
     def takeover(self, successor: asyncio.Protocol) -> asyncio.Transport:
-        """Hand the connection of an upgrade request to another protocol."""
+        """Hand the connection of an upgrade request to another protocol, which calls `leave` when it is lost."""
         self._active = None
-        self._leave()
+        self._forget()
         self.transport.set_protocol(successor)
         return self.transport
 
-    def _leave(self) -> None:
-        if self._inside:
-            self._inside = False
-            self._edge.doors.leave(self.peer)
-            self._edge.sweeper.forget(self)
-            self._server.connections.discard(self)
+    def _forget(self) -> None:
+        self._edge.sweeper.forget(self)
+        self._server.connections.discard(self)
 
     # Time
 
@@ -265,7 +265,7 @@ class EdgeProtocol(asyncio.Protocol):
     def sweep(self, now: float) -> None:
         patience, quiet = self._edge.patience, now - self._since
         if self._stuck:
-            if self._lag + now - self._stuck_since > patience.reading:
+            if self._lag_at(now) > patience.reading:
                 self.transport.abort()
         elif self._deaf:
             if self._active is None and quiet > LINGER:
@@ -279,6 +279,10 @@ class EdgeProtocol(asyncio.Protocol):
         elif self._active.hungry:
             self._wait_for_body(self._active, quiet)
 
+    def _lag_at(self, now: float) -> float:
+        read = max(0, self._unread - self.transport.get_write_buffer_size())
+        return self._lag + now - self._stuck_since - read / LEAST_RATE
+
     def _wait_for_body(self, turn: Turn, quiet: float) -> None:
         """A body must not stop coming, nor take much longer than its size does at the least rate."""
         turn.waited += EVERY
@@ -291,3 +295,7 @@ class EdgeProtocol(asyncio.Protocol):
         if EdgeProtocol._date[0] is not headers:
             EdgeProtocol._date = (headers, b"".join(b"%b: %b\r\n" % header for header in headers))
         return EdgeProtocol._date[1]
+
+
+def _nothing() -> None:
+    """Who never came in has no place to leave."""

@@ -1,15 +1,17 @@
 """A client connection without a network: how long it waits for whom, and what it holds meanwhile."""
 
 import asyncio
+import resource
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import structlog
 
 from gateway.clients import Networks
 from gateway.exchange import Exchange
 from gateway.limits.rate import Verdict
-from gateway.server.doors import Doors
+from gateway.server.doors import Doors, open_wide
 from gateway.server.edge import LEAST_RATE, EdgeState, Patience
 from gateway.server.protocol import EdgeProtocol
 from gateway.server.reader import RequestReader
@@ -40,13 +42,13 @@ class Transport(asyncio.Transport):
 
     def __init__(self) -> None:
         super().__init__()
-        self.unread, self.aborted, self.reading = 0, False, True
+        self.unread, self.aborted, self.closed, self.reading = 0, False, False, True
 
     def get_write_buffer_size(self) -> int:
         return self.unread
 
     def is_closing(self) -> bool:
-        return self.aborted
+        return self.aborted or self.closed
 
     def pause_reading(self) -> None:
         self.reading = False
@@ -56,6 +58,12 @@ class Transport(asyncio.Transport):
 
     def abort(self) -> None:
         self.aborted = True
+
+    def close(self) -> None:
+        self.closed = True
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        """The test speaks to it itself."""
 
     def write_eof(self) -> None:
         """Nobody is there to see it."""
@@ -119,6 +127,19 @@ def test_nothing_is_begun_for_a_client_that_does_not_read() -> None:
     assert client.transport.reading
 
 
+@pytest.mark.parametrize("rest", [True, False])
+def test_nothing_is_begun_on_a_connection_that_was_closed(rest: bool) -> None:
+    client = Client()
+    client.protocol.data_received(GET * 2)
+    client.protocol.pause_writing()
+    client.turns.begun[0].keep_alive, client.turns.begun[0].more_body = False, rest
+    client.finish()
+    client.protocol.resume_writing()
+
+    assert len(client.turns.begun) == 1
+    assert client.transport.closed is not rest
+
+
 @pytest.mark.parametrize(("rate", "stays"), [(LEAST_RATE / 2, False), (LEAST_RATE * 2, True)])
 def test_an_answer_may_not_be_read_too_slowly(rate: float, stays: bool) -> None:
     """Each time a few kilobytes are read, so that it never seems to have stopped."""
@@ -130,6 +151,19 @@ def test_an_answer_may_not_be_read_too_slowly(rate: float, stays: bool) -> None:
         client.wait(5)
         client.transport.unread -= int(5 * rate)
         client.protocol.resume_writing()
+
+    assert client.transport.aborted is not stays
+
+
+@pytest.mark.parametrize(("rate", "stays"), [(LEAST_RATE / 2, False), (LEAST_RATE * 2, True)])
+def test_a_large_answer_may_take_as_long_to_be_read_as_it_is_large(rate: float, stays: bool) -> None:
+    client = Client()
+    client.protocol.data_received(GET)
+    client.transport.unread = 3_000_000
+    client.protocol.pause_writing()
+    for _ in range(150):
+        client.wait(1)
+        client.transport.unread -= int(rate)
 
     assert client.transport.aborted is not stays
 
@@ -181,6 +215,42 @@ def test_one_address_has_so_many_connections_and_no_more() -> None:
     third.protocol.connection_lost(None)
     first.protocol.connection_lost(None)
     assert not Client(doors).transport.aborted
+
+
+def test_an_address_of_the_next_version_is_counted_with_its_network() -> None:
+    doors = Doors(most=10, most_each=1, proxies=Networks([]))
+    leave = doors.enter("2001:db8::1")
+
+    assert leave is not None
+    assert doors.enter("2001:db8::ffff:2") is None
+    assert doors.enter("2001:db8:0:1::1") is not None
+    leave()
+    assert doors.enter("2001:db8::ffff:2") is not None
+
+
+def test_who_takes_a_connection_over_has_its_place() -> None:
+    doors = Doors(most=1, most_each=1, proxies=Networks([]))
+    client = Client(doors)
+    client.protocol.takeover(asyncio.Protocol())
+    assert Client(doors).transport.aborted
+
+    client.protocol.leave()
+    assert not Client(doors).transport.aborted
+
+
+@pytest.mark.parametrize("error", [ValueError, OSError])
+def test_where_no_more_files_may_be_opened_it_is_said(error: type[Exception], monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(resource, "setrlimit", refuse)
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (256, resource.RLIM_INFINITY))
+    with structlog.testing.capture_logs() as said:
+        open_wide(128)
+        assert said == []
+        open_wide(129)
+
+    assert [line["event"] for line in said] == ["few_open_files"]
 
 
 def test_a_proxy_has_everybodys_connections_up_to_the_limit_of_all() -> None:

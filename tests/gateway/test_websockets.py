@@ -1,6 +1,7 @@
 """WebSockets pass in both directions at once, with their close codes, and no client holds the gateway for nothing."""
 
 import asyncio
+import contextlib
 import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -13,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import Server, ServerConnection, serve
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
@@ -199,6 +200,23 @@ async def test_a_client_that_vanishes_leaves_nothing_behind(gateway: Running, hu
     await eventually(lambda: is_open(gateway, 0))
     for connection in hub.connections:
         await asyncio.wait_for(connection.wait_closed(), 2)
+
+
+async def test_a_socket_has_its_place_among_the_connections_of_its_address(start_gateway: StartGateway, hub: Hub) -> None:
+    gateway = await start_gateway(NOTIFICATIONS_URL=hub.url, GATEWAY_CONNECTIONS_PER_ADDRESS="2")
+
+    async def enter() -> ClientConnection | None:
+        with contextlib.suppress(OSError, InvalidHandshake):
+            return await socket(gateway)
+        return None
+
+    first, second = await eventually(enter), await eventually(enter)
+    assert first is not None
+    assert await enter() is None
+
+    first.transport.abort()
+    assert await eventually(enter)
+    assert second is not None
 
 
 async def is_open(gateway: Running, count: int) -> bool:
