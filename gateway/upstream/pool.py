@@ -61,8 +61,9 @@ class Pool:
         """A connection, one that has not been idle if `fresh`. Raises `ServiceUnavailable` or `ServiceBusy`."""
         if not fresh and (connection := self.take()) is not None:
             return connection
+        patient_until = self._loop.time() + WAIT_TIMEOUT
         while self._waiting or len(self._all) + self._connecting >= MOST:
-            connection = await self._stand_in_line()
+            connection = await self._stand_in_line(patient_until)
             if connection is None:
                 return await self._connect()
             if connection.usable:  # it may have been closed since it was given to us
@@ -122,14 +123,14 @@ class Pool:
         connection.retires_at = self._loop.time() + GREATEST_AGE * random.uniform(0.8, 1.2)  # noqa: S311  # no secret
         return connection
 
-    async def _stand_in_line(self) -> Connection | None:
+    async def _stand_in_line(self, until: float) -> Connection | None:
         """A connection that somebody has done with, or None for a place to make one in."""
         if len(self._waiting) >= MOST_WAITING:
             raise ServiceBusy
         turn: asyncio.Future[Connection | None] = self._loop.create_future()
         self._waiting.append(turn)
         try:
-            async with asyncio.timeout(WAIT_TIMEOUT):
+            async with asyncio.timeout_at(until):
                 return await turn
         except TimeoutError:
             self._leave_line(turn)

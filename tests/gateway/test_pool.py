@@ -3,6 +3,8 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -12,7 +14,7 @@ from gateway.sweeper import Sweeper
 from gateway.upstream import pool as pools
 from gateway.upstream.breaker import FAILURES, FIRST_PAUSE, LONGEST_PAUSE, RECENT, Breaker
 from gateway.upstream.connection import Connection
-from gateway.upstream.errors import ServiceUnavailable
+from gateway.upstream.errors import ServiceBusy, ServiceUnavailable
 from gateway.upstream.fetch import fetch
 from gateway.upstream.pool import Pool
 from tests.gateway.standin import StandIn
@@ -115,6 +117,25 @@ async def test_all_in_line_are_told_when_the_service_goes_away(make_pool: MakePo
         found = await asyncio.gather(*waiting, return_exceptions=True)
     assert {type(one) for one in found} == {ServiceUnavailable}
     assert pool._connecting == 0
+
+
+@pytest.mark.usefixtures("one_connection")
+async def test_nobody_waits_longer_for_being_handed_what_was_closed(
+    make_pool: MakePool, service: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pools, "WAIT_TIMEOUT", 0.5)
+    pool = make_pool(service.url)
+    await used(pool)
+    (waiting,) = await in_line(pool, 1)
+    closed: Any = SimpleNamespace(usable=False)
+
+    async def refused() -> bool:
+        if (turn := pool._first_in_line()) is not None:
+            turn.set_result(closed)
+        return waiting.done()
+
+    await eventually(refused)
+    assert isinstance(waiting.exception(), ServiceBusy)
 
 
 async def test_an_old_connection_is_not_kept(make_pool: MakePool, service: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
