@@ -12,6 +12,7 @@ from gateway.page import Page, tag_of, tagged
 from gateway.routes import Routes
 from gateway.upstream.fetch import fetch
 from gateway.upstream.pool import Pool
+from shared import logs
 from shared.errors import NotFound, Refusal, Unavailable
 
 WITHIN = 3.0
@@ -42,6 +43,8 @@ REDOC = PAGE.format(
     body='<redoc spec-url="/openapi.json"></redoc><script src="/docs/redoc.standalone.js"></script>',
 ).encode()
 
+log = logs.get(__name__)
+
 
 class Documents:
     """The merged OpenAPI document, made anew only when a service's own has changed; a service that is down keeps its last one."""
@@ -67,6 +70,8 @@ class Documents:
     async def _look(self) -> None:
         try:
             await self._ask()
+        except Exception:  # nobody may be waiting for it
+            log.exception("documents_not_merged")
         finally:
             self._asked_at, self._looking = time.monotonic(), None
 

@@ -4,14 +4,22 @@ import asyncio
 import json
 import re
 import time
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 import pytest
+import structlog
 
 from deploy.local import ports
+from gateway import docs
+from gateway.docs import Documents
 from gateway.openapi import merge
+from gateway.postponed import Postponed
 from gateway.routes import Routes
+from gateway.sweeper import Sweeper
+from gateway.upstream.pool import Pool
+from shared.errors import Unavailable
 from tests.gateway.conftest import Running, Services, StartGateway
 from tests.gateway.standin import Exchange
 from tests.waiting import eventually
@@ -134,31 +142,43 @@ async def test_a_service_that_is_down_keeps_its_part(start_gateway: StartGateway
         assert "/auth/me" in (await client.get("/openapi.json")).json()["paths"]
 
 
-async def test_nobody_waits_for_a_service_that_hangs(start_gateway: StartGateway, services: Services) -> None:
-    services["auth"].openapi = document("auth", "/auth/me")
-    gateway = await start_gateway()
-    asked = asyncio.Event()
+@pytest.fixture
+async def documents(services: Services, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Documents]:
+    """Of one service, which is asked again whenever somebody comes."""
+    monkeypatch.setattr(docs, "ASK_EVERY", 0.0)
+    pool = Pool("auth", services["auth"].url, Sweeper(), Postponed(), answer_within=5)
+    found = Documents({"auth": pool}, Routes(), "https://api.example")
+    yield found
+    if found._looking is not None:
+        await found._looking
+    pool.close()
+
+
+async def test_nobody_waits_for_a_service_that_hangs(documents: Documents, services: Services) -> None:
+    asked, over = asyncio.Event(), asyncio.Event()
 
     async def hang(exchange: Exchange) -> None:
         asked.set()
-        await exchange.reader.read()
+        await over.wait()
+        await exchange.answer("503 Service Unavailable")
 
-    async with httpx.AsyncClient(base_url=gateway.url) as client:
-        await client.get("/openapi.json")
-        services["auth"].on["/openapi.json"] = hang
-        slowest = 0.0
+    services["auth"].openapi = document("auth", "/auth/me")
+    first = await documents.current()
+    services["auth"].on["/openapi.json"] = hang
 
-        async def asked_again() -> bool:
-            nonlocal slowest
-            started = time.perf_counter()
-            assert "/auth/me" in (await client.get("/openapi.json")).json()["paths"]
-            slowest = max(slowest, time.perf_counter() - started)
-            return asked.is_set()
+    async with asyncio.timeout(2):
+        assert await documents.current() == first
+        await asked.wait()
+        assert await documents.current() == first
+    over.set()
 
-        await eventually(asked_again)
-        await asked_again()
 
-    assert slowest < 1.5
+async def test_documents_that_cannot_be_merged_are_told_of(documents: Documents, services: Services) -> None:
+    services["auth"].openapi = {"paths": 1}
+    with structlog.testing.capture_logs() as said, pytest.raises(Unavailable):
+        await documents.current()
+
+    assert [line["event"] for line in said] == ["documents_not_merged"]
 
 
 @pytest.mark.parametrize("page", ["/docs", "/redoc"])
