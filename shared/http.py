@@ -6,6 +6,7 @@ import time
 import uuid
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
@@ -74,16 +75,17 @@ def create_app(
     app = Application(
         title=f"EduStream {name}",
         version="1.0.0",
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
         redirect_slashes=False,
         responses={status: {"model": Problem} for status in answers.ANY_STATUS},
-        dependencies=[Depends(_media_type)],
         generate_unique_id_function=lambda route: f"{name}_{route.name}",
     )
     app.state.settings = settings
     for router in (*routers, _operations()):
+        _check_media_types(router)
         app.include_router(router)
     app.add_exception_handler(Refusal, _refusal)
     app.add_exception_handler(RequestValidationError, _invalid)
@@ -179,6 +181,10 @@ def _operations() -> APIRouter:
             return JSONResponse({"status": "unhealthy", "database": "disconnected"}, 503)
         return JSONResponse({"status": "healthy", "database": "connected"})
 
+    @router.get("/openapi.json")
+    async def document(request: Request) -> Response:
+        return JSONResponse(await asyncio.to_thread(request.app.openapi))  # the first time it takes a second
+
     @router.get("/metrics")
     async def exported() -> Response:
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
@@ -186,14 +192,31 @@ def _operations() -> APIRouter:
     return router
 
 
-async def _media_type(request: Request) -> None:
+@dataclass(frozen=True)
+class _MediaType:
     """Refuses a body that says (or does not say) to be of a type that the route does not take."""
-    route = request.scope["route"]
-    taken = set((route.openapi_extra or {}).get("requestBody", {}).get("content", ()))
-    if not taken and route.body_field:
-        taken = {route.body_field.field_info.media_type}
-    if taken and _has_body(request) and not taken & _types_of(request):
-        raise NotOfThisType(f"Send the body as {' or '.join(sorted(taken))}, and say so in Content-Type.")
+
+    taken: frozenset[str]
+
+    async def __call__(self, request: Request) -> None:
+        if _has_body(request) and not self.taken & _types_of(request):
+            raise NotOfThisType(f"Send the body as {' or '.join(sorted(self.taken))}, and say so in Content-Type.")
+
+
+def _check_media_types(router: APIRouter) -> None:
+    """Only where a body is taken: a dependency is solved for each request. A router may be part of several applications."""
+    for route in router.routes:
+        if isinstance(route, APIRoute) and (taken := _taken_by(route)):
+            check = Depends(_MediaType(taken))
+            if check not in route.dependencies:
+                route.dependencies.insert(0, check)
+
+
+def _taken_by(route: APIRoute) -> frozenset[str]:
+    declared = (route.openapi_extra or {}).get("requestBody", {}).get("content", ())
+    if not declared and route.body_field:
+        declared = (route.body_field.field_info.media_type,)  # type: ignore[attr-defined]  # of `Body`, which it is
+    return frozenset(declared)
 
 
 def _has_body(request: Request) -> bool:

@@ -1,5 +1,7 @@
 """What every service's HTTP face does with bodies that are none, or not what they say."""
 
+import asyncio
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated
@@ -10,7 +12,7 @@ from fastapi import APIRouter, Body, FastAPI, UploadFile
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from shared import types
-from shared.http import create_app
+from shared.http import Application, create_app
 from shared.service import find
 from tests.harness import running, settings_of
 from tests.servers import Databases
@@ -98,6 +100,22 @@ async def test_a_body_of_another_type_than_is_taken_is_415(
     assert answer.status_code == status, answer.text
     if status == 415:
         assert answer.json()["code"] == "unsupported_media_type"
+
+
+async def test_only_where_a_body_is_taken_it_may_be_of_another_type(client: httpx.AsyncClient) -> None:
+    paths = (await client.get("/openapi.json")).json()["paths"]
+
+    assert {path for path, item in paths.items() if "415" in item["post"]["responses"]} == {"/json", "/json-or-nothing", "/form"}
+
+
+async def test_others_are_answered_while_the_document_is_made(client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    others = threading.Event()
+    monkeypatch.setattr(Application, "openapi", lambda _: {"waited": others.wait(5)})
+    document = asyncio.create_task(client.get("/openapi.json"))
+    await client.post("/nothing")
+    others.set()
+
+    assert (await document).json() == {"waited": True}
 
 
 async def test_no_body_is_of_no_type(client: httpx.AsyncClient) -> None:
