@@ -12,9 +12,9 @@ from shared.db import Database, Tx
 from shared.events.base import Event
 from shared.events.messaging import MessageSent
 from shared.inbox import Consumer, Subscriptions
+from tests.shared.rows import WRITE
 
 WITHIN = 20.0
-EFFECT = "INSERT INTO doomed_files (object_name, due_at) VALUES (%(name)s, now())"  # any row of the same database will do
 
 
 def sent(number: int) -> MessageSent:
@@ -31,7 +31,7 @@ class Effects:
 
     async def handle(self, tx: Tx, event: MessageSent) -> None:
         self.calls.append(event.message_id)
-        await tx.run(EFFECT, name=f"{event.message_id} {len(self.calls)}")
+        await tx.run(WRITE, name=f"{event.message_id} {len(self.calls)}")
         if failure := self.failure(event.message_id):
             raise failure
 

@@ -20,8 +20,7 @@ from shared.idempotency import OnceOnly
 from shared.tokens import TokenVerifier
 from shared.types import Instant, Money
 from tests.harness import _own_keys, settings_of, token
-
-WRITE = "INSERT INTO doomed_files (object_name, due_at) VALUES (%(name)s, now())"
+from tests.shared.rows import WRITE
 
 router = APIRouter()
 FAIL = set[str]()

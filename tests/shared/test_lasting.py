@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 from aio_pika.abc import AbstractConnection
+from aiormq.connection import Connection
 
 from shared import broker
 from shared.broker import Broker
@@ -43,6 +44,7 @@ async def test_work_that_is_stopped_is_none() -> None:
 async def test_a_broker_that_falls_silent_while_a_session_sets_itself_up_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """The library cancels the call that waits then, and the session with it, which looks like our own end."""
     monkeypatch.setattr(broker, "HEARTBEAT", HEARTBEAT)
+    monkeypatch.setattr(Connection, "HEARTBEAT_GRACE_MULTIPLIER", 1)
 
     async def session(connection: AbstractConnection) -> None:
         await broker.declare(await connection.channel())

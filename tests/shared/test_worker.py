@@ -58,7 +58,8 @@ async def test_a_job_that_fails_is_run_again(runtime: Runtime) -> None:
     (failure,) = (line for line in said if line["event"] == "job_failed")
     assert runs("stumble", "failed") == 1
     assert failure["error"].startswith("ValueError ")
-    assert Path(__file__).name in "".join(failure["stack"])
+    assert isinstance(failure["stack"], str)
+    assert Path(__file__).name in failure["stack"]
     assert PRIVATE not in str(failure), "what a job worked on may be private"
 
 
