@@ -18,7 +18,8 @@ from services.notifications.hub.wire import Wire
 from services.notifications.routes import replicas, router
 from services.notifications.settings import NotificationsSettings
 from shared.broker import Broker
-from shared.service import Service, background
+from shared.lasting import background
+from shared.service import Service
 from shared.worker import Job, Runtime
 
 
