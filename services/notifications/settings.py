@@ -1,6 +1,5 @@
 """What the notifications service is configured with, besides what every service is."""
 
-from datetime import timedelta
 from email.errors import HeaderParseError
 from email.headerregistry import Address
 from email.utils import parseaddr
@@ -46,8 +45,8 @@ class NotificationsSettings(ServiceSettings):
     mail_from: Sender = "EduStream <no-reply@edustream.example>"
     web_url: str = Field("", pattern="^(https?://.+)?$")
     """What links in mails point to: the front end. Empty: mails have no links, and say how to use their codes."""
-    message_mail_after: timedelta = Field(timedelta(minutes=3), ge=timedelta(0))
-    """How long a new message may stay unread before it is mailed, in seconds: in a live conversation none is."""
+    message_mail_after: float = Field(180, ge=0, le=86_400)
+    """Seconds for which a new message may stay unread before it is mailed: in a live conversation none is."""
     push_provider: Provider = ""
     sms_provider: Provider = ""
     """`package.module:factory` of a `delivery.channel.Channel`, see docs in `delivery`. Empty: the channel is off."""

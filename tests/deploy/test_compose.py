@@ -1,6 +1,7 @@
 """docker-compose.yml: no secret has a default, everything is bounded, and every variable is one that somebody reads."""
 
 import io
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -14,18 +15,31 @@ from deploy.local.processes import SERVICES
 from deploy.local.settings import ROOT
 from gateway.settings import GatewaySettings
 from shared.service import find
-from shared.settings import Settings
+from shared.settings import Settings, load
 
 TEXT = (ROOT / "docker-compose.yml").read_text()
 COMPOSE: dict[str, dict[str, Any]] = yaml.safe_load(TEXT)["services"]
 OURS = [name for name in COMPOSE if name == "gateway" or name.rpartition("-")[0] in SERVICES]
 SECRET = re.compile(r"\$\{(\w*(?:PASSWORD|TOKEN|PRIVATE_KEY))(\W[^}]*)?\}")
+VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*)|:\?[^}]*)?\}")
 # read by the object store's client and by OpenTelemetry's SDK
 LIBRARIES = ("AWS_", "OTEL_")
 
 
 def kind_of(name: str) -> str:
     return name.rpartition("-")[2]
+
+
+def loaded(name: str) -> Settings:
+    """The settings of a container as its process would load them here."""
+    if name == "gateway":
+        return load(GatewaySettings)
+    service = name.rpartition("-")[0]
+    return load(find(service).settings, service)
+
+
+def secrets() -> dict[str, str]:
+    return dict(line.split("=", 1) for line in lines("admin@example.com") if "=" in line)
 
 
 @pytest.mark.parametrize("name", COMPOSE)
@@ -96,6 +110,30 @@ def test_every_variable_is_one_that_the_process_reads(name: str) -> None:
     } == set()
     required = {str(f.validation_alias) for f in kind.model_fields.values() if f.is_required() and f.validation_alias}
     assert required <= COMPOSE[name]["environment"].keys()
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_every_default_is_one_that_its_process_takes(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = secrets()
+    given = {variable: value for variable, value in COMPOSE[name]["environment"].items() if value is not None}
+    filled = {variable: VARIABLE.sub(lambda m: made.get(m[1], m[2] or ""), str(value)) for variable, value in given.items()}
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(os, "environ", filled)
+
+    assert loaded(name).env == "production"
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_every_example_of_the_env_file_is_one_that_its_process_takes(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    example = (ROOT / ".env.example").read_text()
+    shown = re.findall(r"^#([A-Z]\w*=.+)$", example, re.MULTILINE)
+    (tmp_path / ".env").write_text("\n".join([*shown, *lines("admin@example.com")]))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(os, "environ", {})
+
+    assert loaded(name).env == "local"
 
 
 def test_notifications_are_told_who_sends_and_by_whom() -> None:

@@ -38,7 +38,7 @@ def switch_on(settings: NotificationsSettings) -> None:
         except Exception as error:  # whatever importing somebody's module may raise
             sys.exit(f"notifications refuses to start: NOTIFICATIONS_{name.upper()}_PROVIDER: {path} is not there: {error}")
     switches.on = {EMAIL, *_providers(settings)}
-    switches.message_mail_after = settings.message_mail_after
+    switches.message_mail_after = timedelta(seconds=settings.message_mail_after)
 
 
 def open_all(settings: NotificationsSettings) -> dict[str, Channel]:

@@ -140,7 +140,8 @@ async def test_whoever_is_in_the_conversation_gets_no_mail_of_it(service: Harnes
 
 
 async def test_a_mail_of_a_message_waits_as_long_as_the_settings_say(service: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(channels.switches, "message_mail_after", timedelta(hours=1))
+    monkeypatch.setattr(channels, "switches", channels.Switches())
+    channels.switch_on(service.app.state.settings.model_copy(update={"message_mail_after": 3600}))
     await service.deliver(message(), booking())
 
     async with service.database.reading() as tx:
