@@ -47,7 +47,10 @@ UNDONE = {  # besides what waits in outboxes and queues
     "bookings": "SELECT 1 FROM ledger WHERE settled_at IS NULL LIMIT 1",
     "notifications": "SELECT 1 FROM deliveries WHERE status = 'waiting' AND next_at <= now() LIMIT 1",
 }
-DELIVERIES = "SELECT event_id, user_id, status FROM deliveries"
+# Without those whose time has not come yet: mails of messages wait for their being read.
+DELIVERIES = """
+SELECT event_id, user_id, status FROM deliveries WHERE NOT (status = 'waiting' AND attempts = 0 AND next_at > now())
+"""
 TOLD = "SELECT event_id, user_id, kind, folded, fold_key FROM notifications"
 SENT = "SELECT id, sender_id, recipient_id FROM messages"
 
