@@ -51,19 +51,20 @@ class Post:
             opened = channels.open_all(runtime.settings)
             self._senders = [Sender(name, channel, runtime.database) for name, channel in opened.items()]
             self._runtime = runtime  # last: what could not be opened is opened at the next run
-        async with asyncio.TaskGroup() as tasks:  # a failing channel leaves none of the others at work beside the next run
-            for sender in self._senders:
-                tasks.create_task(sender.send_due())
+        # One that fails neither breaks off the others nor leaves them at work beside the next run.
+        ends = await asyncio.gather(*(sender.send_due() for sender in self._senders), return_exceptions=True)
+        for end in ends:
+            if end is not None:
+                raise end
 
 
 async def forget_live(runtime: Runtime) -> None:
-    """Drop socket messages older than a day, in steps, so that no statement takes long."""
-    async with runtime.database.transaction() as tx:
-        await tx.run(queries.FORGET_EDITS)
-    while True:
-        async with runtime.database.transaction() as tx:
-            if not await tx.run(queries.FORGET_LIVE):
-                return
+    """Drop socket messages older than a day, and edits that no message can come after, in steps: no statement takes long."""
+    for forget_some in (queries.FORGET_LIVE, queries.FORGET_EDITS):
+        while True:
+            async with runtime.database.transaction() as tx:
+                if not await tx.run(forget_some):
+                    break
 
 
 service = Service(

@@ -82,6 +82,8 @@ async def test_a_provider_gets_what_its_channel_is_for(service: Harness) -> None
         ("NOTIFICATIONS_PUSH_PROVIDER", "no colon"),
         ("NOTIFICATIONS_WEB_URL", "app.example.com"),
         ("NOTIFICATIONS_MESSAGE_MAIL_AFTER", "-1"),
+        ("NOTIFICATIONS_MESSAGE_MAIL_AFTER", "nan"),
+        ("NOTIFICATIONS_MESSAGE_MAIL_AFTER", "PT3M"),
     ],
 )
 def test_a_wrong_setting_is_named_and_nothing_starts(
@@ -93,6 +95,7 @@ def test_a_wrong_setting_is_named_and_nothing_starts(
         "REDIS_URL": known.redis_url,
         "AMQP_URL": known.amqp_url,
         "EDUSTREAM_INTERNAL_TOKEN": known.internal_token,
+        "NOTIFICATIONS_MESSAGE_MAIL_AFTER": "180",
     }
     for name, right in given.items():
         monkeypatch.setenv(name, right)
@@ -123,6 +126,27 @@ async def test_channels_that_could_not_be_opened_are_opened_at_the_next_run(
     await post.send_due(runtime)
 
     assert len(list((tmp_path / "mail").glob("*.eml"))) == 1
+
+
+class Hangup(Provider):
+    """A provider whose connection cannot be closed."""
+
+    async def close(self) -> None:
+        raise ConnectionResetError("by the provider")
+
+
+def hangup(_settings: NotificationsSettings) -> Hangup:
+    return Hangup()
+
+
+async def test_a_channel_that_fails_is_named_and_breaks_off_no_other(service: Harness, tmp_path: Path) -> None:
+    await service.deliver(account(JANE), *(booking(booking_id=number) for number in range(1, 6)))
+    runtime = Runtime(settings(service, data=str(tmp_path), push_provider=f"{__name__}:hangup"), service.database)
+
+    with pytest.raises(ConnectionResetError, match="by the provider"):
+        await Post().send_due(runtime)
+
+    assert len(list((tmp_path / "mail").glob("*.eml"))) == 5
 
 
 def claim(**fields: Any) -> Claim:
