@@ -84,8 +84,10 @@ UPDATE deliveries SET status = 'expired', finished_at = now(), content = '{}'
 WHERE user_id = ANY(%(user_ids)s::bigint[]) AND kind = 'booking_reminder' AND status = 'waiting'
   AND (content -> 'data' ->> 'booking_id')::bigint = %(booking_id)s
 """
+# One that was tried is late since it was queued, for every attempt moves `next_at`; any other since its time came.
 WAITING = """
-SELECT channel, count(*), extract(epoch FROM now() - min(created_at))::float AS age
+SELECT channel, count(*),
+  greatest(extract(epoch FROM now() - min(CASE attempts WHEN 0 THEN next_at ELSE created_at END)), 0)::float AS age
 FROM deliveries WHERE status = 'waiting' GROUP BY channel
 """
 FORGET = "DELETE FROM deliveries WHERE finished_at < now() - interval '30 days'"

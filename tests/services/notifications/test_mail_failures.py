@@ -9,7 +9,7 @@ from services.notifications import metrics
 from services.notifications.delivery import sending
 from shared.events.bookings import BookingCancelled
 from tests.harness import Harness
-from tests.services.notifications.events import JANE, JOHN, account, booking
+from tests.services.notifications.events import JANE, JOHN, account, booking, message
 from tests.services.notifications.mailbox import Mailbox, make_due, sender, serving, statuses
 
 
@@ -132,7 +132,7 @@ async def test_a_letter_that_somebody_else_took_over_leaves_nothing_on_the_conne
 async def test_what_waits_is_measured_and_what_nobody_knows_of_is_counted(service: Harness) -> None:
     await service.deliver(account(JANE), booking(), booking())
     async with service.database.transaction() as tx:
-        await tx.run("UPDATE deliveries SET created_at = now() - interval '1 hour'")
+        await tx.run("UPDATE deliveries SET next_at = now() - interval '1 hour'")
         await tx.run("UPDATE deliveries SET status = 'handed_over', next_at = now() WHERE id = (SELECT min(id) FROM deliveries)")
     unknown = metrics.letters.labels("email", "unknown")
     before = unknown._value.get()
@@ -146,6 +146,19 @@ async def test_what_waits_is_measured_and_what_nobody_knows_of_is_counted(servic
         await tx.run("DELETE FROM deliveries")
     await sending.tidy(service.database)
     assert metrics.letters_age.labels("email")._value.get() == 0
+
+
+async def test_a_letter_is_late_since_its_time_came_and_once_tried_since_it_was_queued(service: Harness) -> None:
+    await service.deliver(message())
+    async with service.database.transaction() as tx:
+        await tx.run("UPDATE deliveries SET created_at = now() - interval '1 hour', next_at = now() + interval '1 minute'")
+    await sending.tidy(service.database)
+    assert metrics.letters_age.labels("email")._value.get() == 0, "it waits for its message to be read"
+
+    async with service.database.transaction() as tx:
+        await tx.run("UPDATE deliveries SET attempts = 1")
+    await sending.tidy(service.database)
+    assert 3600 <= metrics.letters_age.labels("email")._value.get() < 3700
 
 
 async def test_a_stop_in_the_middle_of_a_mail_lets_it_leave(service: Harness, smtp: str, mailbox: Mailbox) -> None:
