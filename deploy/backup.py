@@ -184,7 +184,7 @@ def main(arguments: list[str] | None = None) -> int:
             if running and not given.force:
                 raise LaunchError(f"EduStream runs ({', '.join(running)}) and would lose what it has: stop it, or say FORCE=1.")
             restore(server, databases, Path(given.file))
-            print("Restored. Start EduStream, and let its owners speak: make resync SERVICE=auth (profiles, bookings).")
+            print("Restored. Start EduStream, let its owners speak: make resync SERVICE=auth (profiles, bookings, messaging).")
     except LaunchError as problem:
         print(f"edustream: {problem}", file=sys.stderr)
         return 1

@@ -1,4 +1,4 @@
-"""`python -m services.messaging api|worker|migrate|all`."""
+"""`python -m services.messaging api|worker|migrate|all|resync`."""
 
 from shared.start import run
 

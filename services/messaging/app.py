@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from services.messaging.attachments import remove_doomed, storage_of
 from services.messaging.consumers import subscriptions
 from services.messaging.replicas import Owners
+from services.messaging.resync import resync
 from services.messaging.routes import replicas, router, uploads
 from services.messaging.settings import MessagingSettings
 from shared.neighbours import Neighbour
@@ -34,4 +35,5 @@ service = Service(
     subscriptions=subscriptions,
     jobs=(Job("remove_doomed_files", 30, remove_doomed),),
     setup=setup,
+    commands={"resync": resync},
 )

@@ -212,19 +212,30 @@ POSTPONE_FILE = "UPDATE doomed_files SET due_at = now() + %(pause)s::interval WH
 DUE_FILES = "SELECT object_name FROM doomed_files WHERE due_at <= now() ORDER BY due_at LIMIT 100 FOR UPDATE SKIP LOCKED"
 
 # Who writes and who blocks wait for each other, so that nothing is written after the answer to a block. Writing does not exclude
-# writing here: the rows of the thread number the messages.
+# writing here: the rows of the thread number the messages. Blocks and their ends are told in the order of the times drawn under
+# the lock, by the one clock that all processes have in common.
 _PAIR = """hashtextextended(concat_ws(' ', 'pair',
   least(%(one)s::bigint, %(other)s::bigint), greatest(%(one)s::bigint, %(other)s::bigint)), 0)"""
 WRITING = f"SELECT pg_advisory_xact_lock_shared({_PAIR})"
 BLOCKING = f"SELECT pg_advisory_xact_lock({_PAIR})"
 BLOCK = """
-INSERT INTO blocks (blocker_id, blocked_id, created_at) VALUES (%(blocker_id)s, %(blocked_id)s, %(now)s) ON CONFLICT DO NOTHING
+INSERT INTO blocks (blocker_id, blocked_id, created_at) VALUES (%(blocker_id)s, %(blocked_id)s, clock_timestamp())
+ON CONFLICT DO NOTHING RETURNING created_at
 """
-UNBLOCK = "DELETE FROM blocks WHERE blocker_id = %(blocker_id)s AND blocked_id = %(blocked_id)s RETURNING created_at"
+UNBLOCK = """
+DELETE FROM blocks WHERE blocker_id = %(blocker_id)s AND blocked_id = %(blocked_id)s
+RETURNING greatest(clock_timestamp(), created_at + interval '1 microsecond')
+"""
 _BLOCK = "SELECT p.id AS user_id, p.name, p.avatar_url, b.created_at FROM blocks b JOIN people p ON p.id = b.blocked_id"
 BLOCK_OF = f"{_BLOCK} WHERE b.blocker_id = %(blocker_id)s AND b.blocked_id = %(blocked_id)s"
 BLOCKS = f"""
 {_BLOCK} WHERE b.blocker_id = %(blocker_id)s ORDER BY b.created_at DESC, b.blocked_id LIMIT %(limit)s OFFSET %(offset)s
+"""
+# Locked, so that whoever lifts one does so after the time at which it is said again.
+BLOCKS_AFTER = """
+SELECT blocker_id, blocked_id, now() AS changed_at FROM blocks
+WHERE (blocker_id, blocked_id) > (%(blocker_id)s::bigint, %(blocked_id)s::bigint)
+ORDER BY blocker_id, blocked_id LIMIT %(batch)s FOR UPDATE
 """
 BLOCKER = """
 SELECT blocker_id FROM blocks

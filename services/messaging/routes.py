@@ -169,15 +169,15 @@ async def list_blocks(actor: Actor, tx: Reading, page: Paging50) -> list[BlockVi
 
 
 @router.post("/blocks/{user_id}", status_code=201)
-async def block(user_id: Id, actor: Actor, tx: Transaction, owners: ReplicaOwners, now: Now) -> BlockView:
+async def block(user_id: Id, actor: Actor, tx: Transaction, owners: ReplicaOwners) -> BlockView:
     """Neither of you can write to the other from now on."""
-    return BlockView.of(await blocking.block(tx, owners, actor, user_id, now))
+    return BlockView.of(await blocking.block(tx, owners, actor, user_id))
 
 
 @router.delete("/blocks/{user_id}", status_code=204)
-async def unblock(user_id: Id, actor: Actor, tx: Transaction, now: Now) -> None:
+async def unblock(user_id: Id, actor: Actor, tx: Transaction) -> None:
     """Let somebody write to you again."""
-    await blocking.unblock(tx, actor, user_id, now)
+    await blocking.unblock(tx, actor, user_id)
 
 
 @router.patch("/{message_id}/read")

@@ -1,6 +1,6 @@
 """Not wanting to hear from somebody."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from services.messaging import queries
 from services.messaging.queries import Block
@@ -11,8 +11,6 @@ from shared.errors import BadRequest, Forbidden, NotFound
 from shared.events.messaging import BlockChanged, MessagingAudited
 from shared.outbox import publish
 from shared.paging import Page
-
-LATER = timedelta(microseconds=1)  # clocks of two processes may differ; what was lifted was lifted after it was put
 
 
 class Blocked(Forbidden):
@@ -41,7 +39,7 @@ async def refuse_blocked(tx: Tx, user_id: int, other_id: int) -> None:
         raise Blocked("This person does not receive messages from you.")
 
 
-async def block(tx: Tx, owners: Owners, actor: Principal, other_id: int, now: datetime) -> Block:
+async def block(tx: Tx, owners: Owners, actor: Principal, other_id: int) -> Block:
     """Refuse messages between the two from now on; doing it again changes nothing. Raises `BlockOfOneself`, `PersonNotFound`."""
     if other_id == actor.user_id:
         raise BlockOfOneself
@@ -49,18 +47,20 @@ async def block(tx: Tx, owners: Owners, actor: Principal, other_id: int, now: da
         raise PersonNotFound
     pair = {"blocker_id": actor.user_id, "blocked_id": other_id}
     await tx.run(queries.BLOCKING, one=actor.user_id, other=other_id)
-    if await tx.run(queries.BLOCK, **pair, now=now):
+    blocked_at = await tx.value(queries.BLOCK, **pair)
+    if blocked_at is not None:
         audited = MessagingAudited.of("user_blocked", actor, "user", other_id)
-        await publish(tx, _changed(actor, other_id, is_blocked=True, at=now), audited)
+        await publish(tx, _changed(actor, other_id, is_blocked=True, at=blocked_at), audited)
     return await tx.one(Block, queries.BLOCK_OF, **pair)
 
 
-async def unblock(tx: Tx, actor: Principal, other_id: int, now: datetime) -> None:
+async def unblock(tx: Tx, actor: Principal, other_id: int) -> None:
     """Raises `NotBlocked`."""
-    blocked_at = await tx.value(queries.UNBLOCK, blocker_id=actor.user_id, blocked_id=other_id)
-    if blocked_at is None:
+    await tx.run(queries.BLOCKING, one=actor.user_id, other=other_id)
+    lifted_at = await tx.value(queries.UNBLOCK, blocker_id=actor.user_id, blocked_id=other_id)
+    if lifted_at is None:
         raise NotBlocked
-    changed = _changed(actor, other_id, is_blocked=False, at=max(now, blocked_at + LATER))
+    changed = _changed(actor, other_id, is_blocked=False, at=lifted_at)
     await publish(tx, changed, MessagingAudited.of("user_unblocked", actor, "user", other_id))
 
 

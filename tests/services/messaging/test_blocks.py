@@ -1,10 +1,14 @@
 """Blocks: who cannot write to whom."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from services.messaging import resync
+from shared import auth
 from shared.events.messaging import BlockChanged
+from shared.worker import Runtime
 from tests.harness import Harness
 from tests.services.messaging.conversation import messages, write
 from tests.services.messaging.people import ANNA, BOB, EVE, introduce
@@ -83,6 +87,35 @@ async def test_a_block_and_its_end_are_told_in_private_in_their_order(service: H
         (ANNA, BOB, False),
     ]
     assert events[0]["data"]["changed_at"] < events[1]["data"]["changed_at"]
+
+
+async def test_blocks_are_told_in_their_order_whatever_the_clocks_of_the_processes(
+    service: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    anna = service.person(ANNA)
+    await anna.post(f"/api/messages/blocks/{BOB}")
+    await anna.delete(f"/api/messages/blocks/{BOB}")
+    monkeypatch.setitem(service.app.dependency_overrides, auth._now, lambda: datetime.now(UTC) - timedelta(hours=1))
+    await anna.post(f"/api/messages/blocks/{BOB}")
+
+    said = [(e["data"]["changed_at"], e["data"]["is_blocked"]) for e in await service.outbox(BlockChanged.type)]
+    assert [is_blocked for _, is_blocked in sorted(said)] == [True, False, True]
+
+
+async def test_a_resync_says_every_block_again_as_one_of_now(service: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resync, "BATCH", 2)
+    pairs = [(ANNA, BOB), (ANNA, EVE), (BOB, ANNA)]
+    for blocker_id, blocked_id in pairs:
+        await service.person(blocker_id).post(f"/api/messages/blocks/{blocked_id}")
+    await resync.resync(Runtime(service.app.state.settings, service.database))
+    await service.person(BOB).delete(f"/api/messages/blocks/{ANNA}")
+
+    said = [BlockChanged.model_validate(e["data"]) for e in await service.outbox(BlockChanged.type)]
+    assert [(b.blocker_id, b.blocked_id, b.is_blocked) for b in said] == [(*pair, True) for pair in pairs * 2] + [
+        (BOB, ANNA, False)
+    ]
+    assert max(b.changed_at for b in said[:3]) < min(b.changed_at for b in said[3:])
+    assert said[-1].changed_at > said[-2].changed_at
 
 
 async def test_unblocking_lets_both_write_again(service: Harness) -> None:
