@@ -1,6 +1,7 @@
 """What people do with their notifications, and how they are told: each function is the inside of one transaction."""
 
 import json
+from dataclasses import dataclass
 from typing import Any
 
 from services.notifications import live, queries, rules
@@ -21,25 +22,42 @@ class NotificationNotFound(NotFound):
     detail = "There is no such notification of yours."
 
 
+@dataclass(frozen=True, slots=True)
+class News:
+    """What people are told of an event: `messages` on their sockets, then each notice, in the app, on sockets and by mail."""
+
+    event: Event
+    notices: list[Notice]
+    messages: list[Live]
+
+
 async def tell(tx: Tx, event: Event, notices: list[Notice], messages: list[Live]) -> None:
-    """Tell people of an event: `messages` to their sockets, then each notice in the app, to their sockets and by mail."""
-    purged = await _purged(tx, notices, messages)
-    messages = [m for m in messages if m.user_id not in purged]
-    for notice in notices:
-        if notice.user_id not in purged:
-            row = await _add(tx, event, notice, purged)
-            messages.append(Live(row.user_id, _socket_message(row)))
-            if row.folded == 1:
-                await outgoing.enqueue(tx, event, notice, row.id)
-    await _show(tx, messages)
+    await tell_all(tx, [News(event, notices, messages)])
 
 
-async def take_back(tx: Tx, user_id: int, fold_key: str, message_id: int) -> list[Live]:
-    """A message is gone: the unread notification that counted it counts one less, and goes with the last. What to tell of it."""
-    folded = await tx.maybe(Folded, queries.FOLDED, user_id=user_id, fold_key=fold_key, message_id=message_id)
+async def tell_all(tx: Tx, news: list[News]) -> None:
+    """All notices are added before the log is locked, as by whoever reads notifications: else both would wait for each other."""
+    purged = await _purged(tx, news)
+    shown: list[Live] = []
+    for one in news:
+        shown += [m for m in one.messages if m.user_id not in purged]
+        for notice in one.notices:
+            if notice.user_id not in purged:
+                row = await _add(tx, one.event, notice, purged)
+                shown.append(Live(row.user_id, _socket_message(row)))
+                if row.folded == 1:
+                    await outgoing.enqueue(tx, one.event, notice, row.id)
+    await _show(tx, shown)
+
+
+async def take_back(tx: Tx, user_id: int, fold_key: str, message_id: int, read_up_to: int | None) -> list[Live]:
+    """A message is gone: the unread notification that counted it counts one less, and goes with the last, or when nothing up to
+    `read_up_to` is unread any more. What to tell of it."""
+    which = {"user_id": user_id, "fold_key": fold_key, "message_id": message_id, "read_up_to": read_up_to or 0}
+    folded = await tx.maybe(Folded, queries.FOLDED, **which)
     if folded is None:
         return []
-    if folded.folded == 1:
+    if folded.is_over:
         await tx.run(queries.DELETE, id=folded.id, user_id=user_id)
         return [Live(user_id, {"type": "notification_deleted", "notification_id": folded.id})]
     message = rules.new_messages(folded.folded - 1, folded.about_name or "Deleted user")
@@ -85,9 +103,11 @@ async def _show(tx: Tx, messages: list[Live]) -> None:
         await publish(tx, await live.append(tx, messages))
 
 
-async def _purged(tx: Tx, notices: list[Notice], messages: list[Live]) -> set[int]:
+async def _purged(tx: Tx, news: list[News]) -> set[int]:
     """Those of the people concerned whose account was anonymised: nothing is kept of them any more."""
-    concerned = {n.user_id for n in notices} | {n.about_id for n in notices if n.about_id} | {m.user_id for m in messages}
+    notices = [notice for one in news for notice in one.notices]
+    concerned = {n.user_id for n in notices} | {n.about_id for n in notices if n.about_id}
+    concerned |= {message.user_id for one in news for message in one.messages}
     return {row["id"] for row in await tx.rows(queries.PURGED, ids=list(concerned))}
 
 

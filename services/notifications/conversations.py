@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from services.notifications import actions, queries, rules
+from services.notifications.actions import News
 from services.notifications.live import Live
 from services.notifications.queries import Early, Edit, Side
 from shared.db import Database, Tx
@@ -23,7 +24,7 @@ async def deliver(tx: Tx, event: MessageDelivered) -> None:
     sides = await _meet(tx, event.sender_id, event.recipient_id)
     told = sides[event.recipient_id].told
     if event.position is None:  # said by a version of messaging that did not number them
-        await _tell(tx, event, sides)
+        await actions.tell_all(tx, await _news(tx, event, sides))
     elif told is None or event.position <= told + 1:
         await _tell_from(tx, event, event.position, sides)
     else:
@@ -40,7 +41,7 @@ async def tell_early(database: Database) -> None:
                 return
             low_id, high_id = pair[0]["low_id"], pair[0]["high_id"]
             sides = await _meet(tx, low_id, high_id)
-            early = await tx.maybe(Early, queries.TAKE_EARLIEST, low_id=low_id, high_id=high_id)
+            early = await tx.maybe(Early, queries.TAKE_EARLIEST, low_id=low_id, high_id=high_id, patience=PATIENCE)
             if early is not None:  # nobody else has told of it meanwhile
                 await _tell_from(tx, _event(early), early.position, sides)
 
@@ -52,6 +53,9 @@ async def change(tx: Tx, event: MessageEdited) -> None:
     if not await tx.run(queries.NOTE_EDIT, **known, sender_id=event.sender_id, edited_at=event.edited_at):
         return
     people = [event.recipient_id, event.sender_id]
+    if event.read_up_to is not None:
+        pair = {"user_id": event.recipient_id, "other_id": event.sender_id}
+        await tx.run(queries.HAS_READ, **pair, read_up_to=event.read_up_to)
     await tx.run(queries.REWORD_LOG, **known, user_ids=people)
     fields: dict[str, Any] = {
         "type": "message_deleted" if event.message is None else "message_edited",
@@ -64,7 +68,7 @@ async def change(tx: Tx, event: MessageEdited) -> None:
     messages = [Live(user_id, fields) for user_id in people]
     if event.message is None:
         key = rules.thread_key(event.sender_id)
-        messages += await actions.take_back(tx, event.recipient_id, key, event.message_id)
+        messages += await actions.take_back(tx, event.recipient_id, key, event.message_id, event.read_up_to)
     await actions.tell(tx, event, [], messages)
 
 
@@ -97,28 +101,26 @@ async def _meet(tx: Tx, one: int, other: int) -> Sides:
 async def _tell_from(tx: Tx, event: MessageDelivered, position: int, sides: Sides) -> None:
     """Tell of a message and of those right after it that have come already."""
     pair = _pair(event.sender_id, event.recipient_id)
-    while True:
-        await _tell(tx, event, sides)
-        early = await tx.maybe(Early, queries.TAKE_EARLY, **pair, position=position + 1)
-        if early is None:
-            await tx.run(queries.HAS_TOLD, **pair, position=position)
-            return
-        event, position = _event(early), early.position
+    news = await _news(tx, event, sides)
+    while (early := await tx.maybe(Early, queries.TAKE_EARLY, **pair, position=position + 1)) is not None:
+        news += await _news(tx, _event(early), sides)
+        position = early.position
+    await tx.run(queries.HAS_TOLD, **pair, position=position)
+    await actions.tell_all(tx, news)
 
 
-async def _tell(tx: Tx, event: MessageDelivered, sides: Sides) -> None:
-    """Both people's devices get it; the recipient is notified, unless it was read before this event came by."""
+async def _news(tx: Tx, event: MessageDelivered, sides: Sides) -> list[News]:
+    """Both people's devices get it; the recipient is notified, unless it was read before this event came by. None if deleted."""
     edit = await tx.maybe(Edit, queries.EDIT, message_id=event.message_id)
     if edit is not None and edit.message is None:
-        return
+        return []
     fields = _fields(event) | ({"message": edit.message} if edit else {})
     messages = [
         Live(event.recipient_id, {"type": "new_message"} | fields),
         Live(event.sender_id, {"type": "message_sent"} | fields),
     ]
     is_unread = event.message_id > sides[event.recipient_id].read_up_to
-    notices = [rules.of_message(event)] if is_unread else []
-    await actions.tell(tx, event, notices, messages)
+    return [News(event, [rules.of_message(event)] if is_unread else [], messages)]
 
 
 def _fields(event: MessageDelivered) -> dict[str, Any]:

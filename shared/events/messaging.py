@@ -49,6 +49,8 @@ class MessageEdited(Event):
     recipient_id: int
     message: str | None
     edited_at: datetime
+    read_up_to: int | None = None
+    """Of a deleted one that was the last unread: nothing of the sender's up to this message is unread any more."""
 
 
 class MessagesRead(Event):

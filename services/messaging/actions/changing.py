@@ -41,11 +41,10 @@ async def delete(tx: Tx, actor: Principal, message_id: int, now: datetime) -> No
     gone = await tx.maybe(Message, queries.DELETE, id=message_id, now=now)
     if gone is None:
         raise MessageNotFound  # deleted since
-    if gone.read_at is None:
-        await tx.run(queries.ONE_LESS_UNREAD, **side)
+    read_up_to = await _one_less_unread(tx, side) if gone.read_at is None else None
     await tx.run(queries.DETACH, message_id=message_id)
     await _reword_answer(tx, message, {"message": "", "attachment": None, "is_deleted": True})
-    await _tell(tx, message, None, now)
+    await _tell(tx, message, None, now, read_up_to)
     await publish(tx, MessagingAudited.of("message_deleted", actor, "message", message_id, recipient_id=message.recipient_id))
 
 
@@ -56,13 +55,26 @@ async def _own(tx: Tx, actor: Principal, message_id: int) -> Message:
     return message
 
 
+async def _one_less_unread(tx: Tx, side: dict[str, int]) -> int | None:
+    """The last message of the thread, if none up to it is unread any more."""
+    if await tx.value(queries.ONE_LESS_UNREAD, **side):
+        return None
+    last_id: int = await tx.value(queries.LAST_ID, **side)
+    return last_id
+
+
 async def _reword_answer(tx: Tx, sent: Message, changes: dict[str, Any]) -> None:
     """A repeated request to send it is answered with what the message says now."""
     await tx.run(queries.REWORD_ANSWER, id=sent.id, sender_id=sent.sender_id, changes=json.dumps(changes))
 
 
-async def _tell(tx: Tx, message: Message, text: str | None, now: datetime) -> None:
+async def _tell(tx: Tx, message: Message, text: str | None, now: datetime, read_up_to: int | None = None) -> None:
     edited = MessageEdited(
-        message_id=message.id, sender_id=message.sender_id, recipient_id=message.recipient_id, message=text, edited_at=now
+        message_id=message.id,
+        sender_id=message.sender_id,
+        recipient_id=message.recipient_id,
+        message=text,
+        edited_at=now,
+        read_up_to=read_up_to,
     )
     await publish(tx, edited)

@@ -155,6 +155,16 @@ async def test_a_deletion_is_told_without_a_text_and_audited(service: Harness) -
     assert "Regretted" not in str(audited)
 
 
+async def test_the_deletion_of_the_last_unread_message_says_up_to_where_nothing_is_unread(service: Harness) -> None:
+    first, second = await write(service, ANNA, BOB), await write(service, ANNA, BOB)
+    third = await write(service, ANNA, BOB)
+    await service.person(BOB).patch(f"/api/messages/{third['id']}/read")
+    for message in (second, third, first):
+        await service.person(ANNA).delete(f"/api/messages/{message['id']}")
+
+    assert [e["data"]["read_up_to"] for e in await service.outbox(EDITED)] == [None, None, third["id"]]
+
+
 async def test_racing_deletions_take_the_message_once(service: Harness) -> None:
     message = await write(service, ANNA, BOB)
     await write(service, ANNA, BOB)

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from services.notifications import conversations
+from services.notifications import actions, conversations, live, queries
+from services.notifications.app import forget_live
 from shared.events.auth import UserChanged, UserPurged, UserSnapshot
 from shared.events.bookings import (
     BookingCancelled,
@@ -24,9 +25,16 @@ from shared.events.bookings import (
 from shared.events.messaging import BlockChanged, MessageDelivered, MessageEdited, MessagesRead
 from shared.events.notifications import LiveMessagesLogged
 from shared.events.profiles import TutorApproved, TutorRejected
+from shared.worker import Runtime
 from tests.harness import Harness
 from tests.services.notifications.events import EVE, JANE, JOHN, NOW, account, booking, message
+from tests.waiting import eventually
 
+MANY_EDITS = """
+INSERT INTO edits (message_id, sender_id, edited_at, noted_at)
+SELECT n, 1, now(), now() - CASE WHEN n < 6000 THEN interval '9 days' ELSE interval '7 days' END FROM generate_series(1, 6000) n
+"""
+WAITING_FOR_LOCKS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 TABLES = """
 SELECT c.relname AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = 'public' AND c.relkind = 'r'
@@ -293,9 +301,14 @@ async def test_late_news_of_a_purged_account_is_kept_without_a_name(service: Har
     assert [n["message"] for n in await listed(service, JOHN)] == ["Deleted user asks for a Mathematics session"]
 
 
-def edited(sent: MessageDelivered, text: str | None, at: datetime = NOW) -> MessageEdited:
+def edited(sent: MessageDelivered, text: str | None, at: datetime = NOW, read_up_to: int | None = None) -> MessageEdited:
     return MessageEdited(
-        message_id=sent.message_id, sender_id=sent.sender_id, recipient_id=sent.recipient_id, message=text, edited_at=at
+        message_id=sent.message_id,
+        sender_id=sent.sender_id,
+        recipient_id=sent.recipient_id,
+        message=text,
+        edited_at=at,
+        read_up_to=read_up_to,
     )
 
 
@@ -337,6 +350,30 @@ async def test_a_deletion_takes_nothing_off_a_notification_that_did_not_count_th
     await service.deliver(second, edited(first, None))
 
     assert [n["message"] for n in await listed(service, JANE, unread_only=True)] == ["New message from John Tutor"]
+
+
+@pytest.mark.parametrize("is_counted", [True, False])
+async def test_the_last_unread_message_takes_the_notification_of_those_that_were_read_along(
+    service: Harness, is_counted: bool
+) -> None:
+    first, second = message(), message()
+    await service.deliver(first)
+    if not is_counted:
+        async with service.person(JANE) as jane:
+            await jane.patch("/api/notifications/mark-all-read")
+    await service.deliver(second)
+    assert await unread(service, JANE) == 1
+
+    await service.deliver(edited(first, None, read_up_to=second.message_id))
+
+    assert await unread(service, JANE) == 0
+
+
+async def test_a_message_that_came_after_the_last_unread_was_deleted_stays_told(service: Harness) -> None:
+    first, second = message(), message()
+    await service.deliver(first, second, edited(first, None, read_up_to=first.message_id))
+
+    assert [n["message"] for n in await listed(service, JANE)] == ["New message from John Tutor"]
 
 
 async def test_a_message_whose_deletion_came_first_is_never_told(service: Harness) -> None:
@@ -402,6 +439,54 @@ async def test_a_message_that_never_comes_keeps_the_others_only_for_a_while(serv
     assert [m["message"] for m in await told(service) if m["type"] == "new_message"] == ["2", "4"]
     await service.deliver(message(message="5", position=5))
     assert (await told(service))[-3]["message"] == "5"
+
+
+async def waiting_for_locks(service: Harness) -> int:
+    async with service.database.reading() as tx:
+        count: int = await tx.value(WAITING_FOR_LOCKS)
+    return count
+
+
+async def test_two_workers_tell_nothing_before_its_time(service: Harness) -> None:
+    two, four = message(message="2", position=2), message(message="4", position=4)
+    await service.deliver(two, four)
+    async with service.database.transaction() as tx:
+        await tx.run("UPDATE early_messages SET held_at = held_at - interval '1 minute' WHERE position = 2")
+
+    async with service.database.transaction() as tx:
+        await tx.run("SELECT FROM threads FOR UPDATE")
+        workers = [asyncio.create_task(conversations.tell_early(service.database)) for _ in range(2)]
+        await eventually(lambda: both_wait(service))
+    await asyncio.gather(*workers)
+
+    assert [m["message"] for m in await told(service) if m["type"] == "new_message"] == ["2"]
+
+
+async def both_wait(service: Harness) -> bool:
+    return await waiting_for_locks(service) == 2
+
+
+async def test_messages_of_both_people_are_told_while_one_of_them_reads_all_notifications(service: Harness) -> None:
+    one, two, three = message(JANE, JOHN, position=1), message(position=2), message(JANE, JOHN, position=3)
+    await service.deliver(one, three)
+
+    async with service.database.transaction() as tx:
+        await tx.run(queries.READ_ALL, user_id=JOHN)
+        telling = asyncio.create_task(service.deliver(two))
+        await eventually(lambda: waiting_for_locks(service))
+        await live.append(tx, [actions.is_read(JOHN, None)])
+    await telling
+
+    assert [n["is_read"] for n in await listed(service, JOHN)] == [False, True]
+
+
+async def test_edits_are_forgotten_after_eight_days_however_many(service: Harness) -> None:
+    async with service.database.transaction() as tx:
+        await tx.run(MANY_EDITS)
+    await forget_live(Runtime(service.app.state.settings, service.database))
+
+    async with service.database.reading() as tx:
+        assert await tx.rows("SELECT message_id FROM edits") == [{"message_id": 6000}]
 
 
 async def test_a_thread_from_before_messages_were_numbered_goes_on_at_once(service: Harness) -> None:
