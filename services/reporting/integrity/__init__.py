@@ -50,7 +50,7 @@ async def examine(
 
     async def healed(pair: Pair) -> None:
         issues = [i for i in findings.issues if (i.service, i.entity) == (pair.service, pair.entity)]
-        async with _noted(pair.service, pair.entity, findings, end):
+        async with _noted(pair.service, pair.entity, findings, end, "healing took too long"):
             findings.repaired.extend(await heal(peers, pair, issues))
 
     async def in_turn(pairs: list[Pair]) -> None:
@@ -95,7 +95,9 @@ async def one_at_a_time(database: Database) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def _noted(service: str, entity: str, findings: Findings, end: float | None) -> AsyncIterator[None]:
+async def _noted(
+    service: str, entity: str, findings: Findings, end: float | None, late: str = "took too long"
+) -> AsyncIterator[None]:
     """What a service does not answer, or not in time, is unchecked."""
     try:
         async with asyncio.timeout_at(end):
@@ -103,7 +105,7 @@ async def _noted(service: str, entity: str, findings: Findings, end: float | Non
     except (Unasked, Unavailable) as error:
         findings.unchecked.append(Finding(service, entity, None, str(error)))
     except TimeoutError:
-        findings.unchecked.append(Finding(service, entity, None, "took too long"))
+        findings.unchecked.append(Finding(service, entity, None, late))
 
 
 async def _pairs(peers: Peers, services: Sequence[str], findings: Findings, of: str | None) -> list[Pair]:

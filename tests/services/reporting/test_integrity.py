@@ -212,7 +212,9 @@ async def test_what_takes_too_long_is_unchecked_and_the_repair_in_the_log(
 
     assert time.monotonic() - began < 5
     assert [issue["id"] for issue in found["issues"]] == [3]
-    assert ("reporting", "user", "took too long") in {(u["service"], u["entity"], u["problem"]) for u in found["unchecked"]}
+    assert ("reporting", "user", "healing took too long") in {
+        (u["service"], u["entity"], u["problem"]) for u in found["unchecked"]
+    }
     assert len(await service.outbox("reporting.audit.recorded.v1")) == 1
 
 
