@@ -5,7 +5,7 @@ from typing import Any
 
 import psycopg
 import sqlalchemy as sa
-from alembic import command
+from alembic import command, op
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -33,6 +33,16 @@ def differences(url: str, metadata: sa.MetaData) -> list[Any]:
     """What the declared tables and the migrated database disagree on: nothing, in a healthy tree."""
     with engine(url).connect() as connection:
         return list(compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), metadata))
+
+
+def build_index(name: str, table: str, columns: list[Any], **options: Any) -> None:
+    """In a revision: make an index, anew if there is one of this name, while everybody goes on writing. What a failure leaves
+    half done is made good by running it again, so a revision that builds indexes does nothing else."""
+    with op.get_context().autocommit_block():
+        op.execute("SET lock_timeout = 0")  # it waits until all present transactions have ended, and nobody waits for it
+        op.drop_index(name, table_name=table, if_exists=True, postgresql_concurrently=True)
+        op.create_index(name, table, columns, postgresql_concurrently=True, **options)
+        op.execute(f"SET lock_timeout = '{LOCK_TIMEOUT}'")
 
 
 def engine(url: str) -> sa.Engine:

@@ -114,6 +114,7 @@ class Purchases(_Table, table=True):
         sa.CheckConstraint("status IN ('active', 'expired', 'refunded')", "purchase_status_is_known"),
         sa.Index("purchases_of_student", "student_id", "id"),
         sa.Index("purchases_of_tutor", "tutor_user_id", "id"),
+        sa.Index("purchases_with_tutor", "tutor_id", "id"),
         sa.Index("purchases_of_package", "package_id"),
         sa.Index("purchases_to_expire", "expires_at", postgresql_where=sa.text("status = 'active'")),
     )

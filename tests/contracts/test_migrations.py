@@ -2,7 +2,8 @@
 
 import importlib
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_context
 
 import psycopg
 import pytest
@@ -26,6 +27,17 @@ def test_of_two_migrations_at_once_the_second_waits(blank_database: Blank, monke
         second.result(60)
 
     assert migrations.differences(urls.owner, importlib.import_module("services.messaging.tables").metadata) == []
+
+
+def test_indexes_are_built_while_other_migrations_wait(blank_database: Blank) -> None:
+    urls = blank_database("bookings")
+
+    with ProcessPoolExecutor(3, get_context("spawn")) as processes:
+        jobs = [processes.submit(migrations.upgrade, "bookings", urls.owner) for _ in range(3)]
+        for job in jobs:
+            job.result(60)
+
+    assert migrations.differences(urls.owner, importlib.import_module("services.bookings.tables").metadata) == []
 
 
 @pytest.mark.parametrize("service", cli.services())

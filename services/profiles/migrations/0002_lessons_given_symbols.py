@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from shared.migrations import build_index
+
 revision = '0002'
 down_revision = '0001'
 branch_labels = None
@@ -10,8 +12,8 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.create_index('lessons_given', 'lessons', ['tutor_id'], unique=False, postgresql_where=sa.text("status = 'COMPLETED'"))
-    op.create_index('vocabulary_symbols', 'vocabulary', ['word'], unique=False, postgresql_where=sa.text("word ~ '[%+#_]'"))
+    build_index('lessons_given', 'lessons', ['tutor_id'], postgresql_where=sa.text("status = 'COMPLETED'"))
+    build_index('vocabulary_symbols', 'vocabulary', ['word'], postgresql_where=sa.text("word ~ '[%+#_]'"))
 
 
 def downgrade() -> None:

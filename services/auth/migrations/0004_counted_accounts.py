@@ -1,16 +1,13 @@
-"""Accounts are counted; lists leave out the deleted; activity before a deletion; spent refresh tokens are forgotten."""
-
-from typing import Any
+"""Accounts are counted."""
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = '0003'
-down_revision = '0002'
+revision = '0004'
+down_revision = '0003'
 branch_labels = None
 depends_on = None
 
-NEWEST: list[Any] = [sa.literal_column('created_at DESC'), sa.literal_column('id DESC')]
 COUNT = """
 CREATE FUNCTION count_accounts() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -50,23 +47,9 @@ def upgrade() -> None:
     op.execute(COUNTED)
     op.execute(COUNTED_ANEW)
     op.execute(COUNT_ALL)
-    op.add_column('accounts', sa.Column('was_active', sa.Boolean(), nullable=True))
-    op.drop_index('accounts_newest', table_name='accounts')
-    op.drop_index('accounts_newest_of_role', table_name='accounts')
-    op.create_index('accounts_newest', 'accounts', NEWEST, unique=False, postgresql_where=sa.text('deleted_at IS NULL'))
-    op.create_index('accounts_newest_of_role', 'accounts', ['role', *NEWEST], unique=False, postgresql_where=sa.text('deleted_at IS NULL'))
-    op.create_index('accounts_newest_inactive', 'accounts', NEWEST, unique=False, postgresql_where=sa.text('deleted_at IS NULL AND NOT is_active'))
-    op.create_index('refresh_tokens_spent', 'refresh_tokens', ['spent_at'], unique=False, postgresql_where=sa.text('spent_at IS NOT NULL'))
 
 
 def downgrade() -> None:
-    op.drop_index('refresh_tokens_spent', table_name='refresh_tokens', postgresql_where=sa.text('spent_at IS NOT NULL'))
-    op.drop_index('accounts_newest_inactive', table_name='accounts', postgresql_where=sa.text('deleted_at IS NULL AND NOT is_active'))
-    op.drop_index('accounts_newest_of_role', table_name='accounts', postgresql_where=sa.text('deleted_at IS NULL'))
-    op.drop_index('accounts_newest', table_name='accounts', postgresql_where=sa.text('deleted_at IS NULL'))
-    op.create_index('accounts_newest', 'accounts', NEWEST, unique=False)
-    op.create_index('accounts_newest_of_role', 'accounts', ['role', *NEWEST], unique=False)
-    op.drop_column('accounts', 'was_active')
     op.execute('DROP TRIGGER counted_anew ON accounts')
     op.execute('DROP TRIGGER counted ON accounts')
     op.execute('DROP FUNCTION count_accounts')
