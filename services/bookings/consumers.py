@@ -18,4 +18,4 @@ async def know_tutor(tx: Tx, event: TutorEvent) -> None:
 
 @subscriptions.on(*ACCOUNT_EVENTS)
 async def know_account(tx: Tx, event: AccountEvent) -> None:
-    await people.know(tx, event, datetime.now(UTC))
+    await people.know(tx, event, datetime.now(UTC), again=True)

@@ -75,7 +75,8 @@ def _after_return(purchase: Purchase, booked_at: datetime, now: datetime) -> dic
 async def pay_back(tx: Tx, purchase: Purchase, returned: int, now: datetime) -> Purchase:
     """Refund `returned` credits in money and close the purchase. What is refunded in parts sums to what it would be at once."""
     credits_refunded = purchase.credits_refunded + returned
-    refunded = max(share(purchase.price, credits_refunded, purchase.session_count, purchase.currency), purchase.refunded)
+    due = share(purchase.price, credits_refunded, purchase.session_count, purchase.currency)
+    refunded = min(max(due, purchase.refunded), purchase.price)
     changed = await change(
         tx, purchase, credits_remaining=0, credits_refunded=credits_refunded, refunded=refunded, status="refunded"
     )

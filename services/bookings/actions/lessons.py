@@ -1,6 +1,7 @@
 """Booking a lesson, and looking at lessons."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, LiteralString
 
@@ -52,18 +53,21 @@ async def book(tx: Tx, actor: Principal, request: BookRequest, now: datetime) ->
     await queue(tx, {tutor.id}, {actor.user_id})
     columns |= await credits.paying(tx, actor.user_id, tutor.id, request, lesson, now)
     columns |= {"start_at": lesson.start_at, "end_at": lesson.end_at, "status": lesson.status, "respond_by": lesson.respond_by}
-    booking = await take_time(
-        tx,
-        queries.INSERT,
-        student_id=actor.user_id,
-        tutor_id=tutor.id,
-        tutor_user_id=tutor.user_id,
-        lesson_type=request.lesson_type,
-        currency=tutor.currency,
-        notes_student=request.notes_student,
-        now=now,
-        **columns,
-    )
+    with taking_time():
+        booking = await tx.maybe(
+            Booking,
+            queries.INSERT,
+            student_id=actor.user_id,
+            tutor_id=tutor.id,
+            tutor_user_id=tutor.user_id,
+            lesson_type=request.lesson_type,
+            currency=tutor.currency,
+            notes_student=request.notes_student,
+            now=now,
+            **columns,
+        )
+    if booking is None:  # one of them has just left: asked again, the refusal says who
+        raise Unavailable
     if booking.purchase_id is not None:
         await credits.take(tx, booking.purchase_id)
     await money.note(tx, booking, booking.price, now)
@@ -95,15 +99,14 @@ async def queue(tx: Tx, tutors: set[int], students: set[int]) -> None:
     await tx.run(queries.QUEUE, names=[f"tutor {n}" for n in sorted(tutors)] + [f"student {n}" for n in sorted(students)])
 
 
-async def take_time(tx: Tx, sql: Any, **columns: Any) -> Booking:
-    """Write a lesson at its time. Raises `SlotTaken` where the tutor or the student is not free; the transaction is then lost.
-    Raises `Unavailable` where one of them has just left: asked again, the refusal says who."""
+@contextmanager
+def taking_time() -> Iterator[None]:
+    """A lesson is written at its time inside. Raises `SlotTaken` where the tutor or the student is not free; the transaction is
+    then lost."""
     try:
-        return await tx.one(Booking, sql, **columns)
+        yield
     except psycopg.errors.ExclusionViolation as error:
         raise SlotTaken from error
-    except LookupError as error:
-        raise Unavailable from error
 
 
 async def find(tx: Tx, actor: Principal, booking_id: int) -> Booking:

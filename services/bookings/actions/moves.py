@@ -1,11 +1,12 @@
 """Moving a lesson on: confirm, decline, cancel, reschedule, no-shows, and what time does by itself."""
 
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
 from services.bookings.actions import credits, money, replicas
 from services.bookings.actions.events import booking_state
-from services.bookings.actions.lessons import BookingNotFound, queue, take_time
+from services.bookings.actions.lessons import BookingNotFound, queue, taking_time
 from services.bookings.queries import lessons as queries
 from services.bookings.queries.lessons import Booking
 from services.bookings.rules import lessons as rules
@@ -66,6 +67,8 @@ async def mark_tutor_missing(tx: Tx, actor: Principal, booking_id: int, reason: 
 async def cancel(tx: Tx, actor: Principal, booking_id: int, reason: str | None, now: datetime) -> Booking:
     booking = await _lock_own(tx, actor, booking_id)
     by = rules.role_of(actor.user_id, booking.student_id, booking.tutor_user_id)
+    if await replicas.is_away(tx, booking.tutor_user_id):
+        booking = replace(booking, free_cancellation=True)
     return await carry_out(tx, booking, Move.CANCEL, by, now, reason, actor.user_id)
 
 
@@ -118,26 +121,27 @@ async def _write(
 ) -> Booking:
     lesson = verdict.lesson
     refund = booking.price - booking.refunded if verdict.paid_back else Decimal(0)
-    after = await take_time(
-        tx,
-        queries.MOVE,
-        id=booking.id,
-        status=lesson.status,
-        start_at=lesson.start_at,
-        end_at=lesson.end_at,
-        respond_by=lesson.respond_by,
-        remind_at=lesson.remind_at,
-        times_moved=lesson.times_moved,
-        free_cancellation=lesson.free_cancellation,
-        moved_from=lesson.moved_from,
-        credit_returned=verdict.paid_back and booking.purchase_id is not None,
-        refund=refund,
-        by=by,
-        reason=reason,
-        move=move,
-        actor_id=actor_id,
-        now=now,
-    )
+    with taking_time():
+        after = await tx.one(
+            Booking,
+            queries.MOVE,
+            id=booking.id,
+            status=lesson.status,
+            start_at=lesson.start_at,
+            end_at=lesson.end_at,
+            respond_by=lesson.respond_by,
+            remind_at=lesson.remind_at,
+            times_moved=lesson.times_moved,
+            free_cancellation=lesson.free_cancellation,
+            moved_from=lesson.moved_from,
+            credit_returned=verdict.paid_back and booking.purchase_id is not None,
+            refund=refund,
+            by=by,
+            reason=reason,
+            move=move,
+            actor_id=actor_id,
+            now=now,
+        )
     await money.note(tx, after, -refund, now)
     if verdict.paid_back and booking.purchase_id is not None:
         await credits.give_back(tx, booking, now)

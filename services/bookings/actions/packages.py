@@ -1,8 +1,9 @@
 """Packages: offered, changed and withdrawn by tutors, bought by students, refunded."""
 
 from datetime import datetime, timedelta
+from typing import LiteralString
 
-from services.bookings.actions import credits, money, replicas
+from services.bookings.actions import credits, lessons, money, replicas
 from services.bookings.actions.events import purchase_state
 from services.bookings.queries import packages as queries
 from services.bookings.queries.packages import Package, Purchase
@@ -78,12 +79,13 @@ async def page_of(tx: Tx, actor: Principal, tutor_id: int | None, page: Page) ->
 
 async def buy(tx: Tx, actor: Principal, package_id: int, now: datetime) -> Purchase:
     """Buy a package as it is on offer now. Raises `PackageNotFound`, `OwnPackage` or `TutorNotFound`."""
-    await replicas.check_student(tx, actor.user_id)
     package = await tx.maybe(Package, queries.ON_OFFER, id=package_id)
     if package is None:
         raise PackageNotFound
     if package.tutor_user_id == actor.user_id:
         raise OwnPackage
+    await lessons.queue(tx, {package.tutor_id}, {actor.user_id})  # behind whoever leaves: what is sold is paid back, or not sold
+    await replicas.check_student(tx, actor.user_id)
     await replicas.find_tutor(tx, package.tutor_id)
     purchase = await tx.one(
         Purchase,
@@ -113,9 +115,13 @@ async def purchases(tx: Tx, actor: Principal, page: Page) -> list[Purchase]:
 
 async def all_purchases(tx: Tx, student_id: int | None, tutor_id: int | None, page: Page) -> list[Purchase]:
     """For administrators: everybody's purchases, or those of one student, or with one tutor, newest first."""
-    return await tx.all(
-        Purchase, queries.ALL_PURCHASES, student_id=student_id, tutor_id=tutor_id, limit=page.size, offset=page.offset
-    )
+    conditions: list[LiteralString] = []  # only those that apply: so the index of one student, or of one tutor, serves
+    if student_id is not None:
+        conditions.append(queries.OF_STUDENT)
+    if tutor_id is not None:
+        conditions.append(queries.WITH_TUTOR)
+    sql = queries.ALL_PURCHASES.format(whose=" AND ".join(conditions) or "true")
+    return await tx.all(Purchase, sql, student_id=student_id, tutor_id=tutor_id, limit=page.size, offset=page.offset)
 
 
 async def use_credit(tx: Tx, actor: Principal, named: int, student_id: int | None, now: datetime) -> Purchase:

@@ -3,7 +3,6 @@
 from datetime import datetime
 
 from services.bookings.actions import credits, moves, replicas
-from services.bookings.queries import lessons
 from services.bookings.queries import replicas as queries
 from shared.db import Tx
 from shared.events.auth import AccountEvent
@@ -11,16 +10,15 @@ from shared.events.auth import AccountEvent
 FORGET = (queries.FORGET_NOTES, queries.FORGET_REASONS, queries.FORGET_MOVE_REASONS, queries.FORGET_ANSWERS)
 
 
-async def know(tx: Tx, event: AccountEvent, now: datetime) -> bool:
-    """Take in an account's state, with what follows from it; whether it was news."""
+async def know(tx: Tx, event: AccountEvent, now: datetime, *, again: bool = False) -> bool:
+    """Take in an account's state, with what follows from it; whether it was news. `again`: a purge is done once more where it is
+    none, because the first time may have been lost."""
     is_news = await replicas.put_account(tx, event)
-    if event.purged:  # never undone: also when it is said again, because the first time may have been lost
+    if event.purged and (is_news or again):
         await _forget(tx, event.user_id, now)
     elif is_news and event.deleted_at is not None:
         await moves.cancel_all_of(tx, event.user_id, now)
         await credits.pay_back_all(tx, event.user_id, student_too=False, now=now)
-    elif is_news and not event.is_active:
-        await tx.run(lessons.FREE_CANCELLATION, user_id=event.user_id, now=now)
     return is_news
 
 

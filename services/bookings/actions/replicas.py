@@ -97,6 +97,11 @@ def check_active(user_id: int, is_active: bool | None) -> None:
         raise AccountInactive
 
 
+async def is_away(tx: Tx, user_id: int) -> bool:
+    """Whether the account is known to be inactive now."""
+    return await tx.value(queries.ACCOUNT_IS_ACTIVE, user_id=user_id) is False
+
+
 async def find_tutor(tx: Tx, tutor_id: int) -> Tutor:
     """A tutor who can be booked. Raises `TutorNotFound`."""
     return bookable(tutor_id, await tx.maybe(Tutor, queries.TUTOR, id=tutor_id))

@@ -104,10 +104,6 @@ SELECT b.tutor_id, b.student_id FROM bookings b WHERE {LIVE_OF}
 UNION SELECT id, %(user_id)s::bigint FROM tutors WHERE user_id = %(user_id)s::bigint
 UNION SELECT NULL, %(user_id)s::bigint
 """
-FREE_CANCELLATION = """
-UPDATE bookings SET free_cancellation = true
-WHERE tutor_user_id = %(user_id)s::bigint AND status IN ('PENDING', 'CONFIRMED') AND start_at > %(now)s::timestamptz
-"""
 
 # Of nobody who left while this waited in the queue.
 INSERT = f"""

@@ -152,10 +152,10 @@ WHERE p.student_id = %(user_id)s::bigint ORDER BY p.id DESC LIMIT %(limit)s::int
 """
 ALL_PURCHASES = f"""
 SELECT {PURCHASE_COLUMNS} FROM purchases p {PURCHASE_NAMES}
-WHERE (%(student_id)s::bigint IS NULL OR p.student_id = %(student_id)s::bigint)
-  AND (%(tutor_id)s::bigint IS NULL OR p.tutor_id = %(tutor_id)s::bigint)
-ORDER BY p.id DESC LIMIT %(limit)s::int OFFSET %(offset)s::bigint
+WHERE {{whose}} ORDER BY p.id DESC LIMIT %(limit)s::int OFFSET %(offset)s::bigint
 """
+OF_STUDENT = "p.student_id = %(student_id)s::bigint"
+WITH_TUTOR = "p.tutor_id = %(tutor_id)s::bigint"
 SALES = f"""
 SELECT {PURCHASE_COLUMNS} FROM purchases p {PURCHASE_NAMES}
 WHERE p.tutor_user_id = %(user_id)s::bigint ORDER BY p.id DESC LIMIT %(limit)s::int OFFSET %(offset)s::bigint

@@ -99,6 +99,7 @@ async def test_the_ledger_of_a_purchase_sums_to_what_was_not_paid_back(
         async with service.database.transaction() as tx:
             booked.append(await lessons.book(tx, student, wish, now))
 
+    by_hand = 0
     for end in ends:
         with suppress(Refusal):
             async with service.database.transaction() as tx:
@@ -106,6 +107,7 @@ async def test_the_ledger_of_a_purchase_sums_to_what_was_not_paid_back(
                     await packages.refund(tx, tutor, purchase.id, now)
                 elif end == "by hand":
                     await packages.use_credit(tx, tutor, purchase.id, None, now)
+                    by_hand += 1
                 elif booked:
                     await ACTS[end](tx, booked.pop(), student, tutor, now)
 
@@ -114,7 +116,7 @@ async def test_the_ledger_of_a_purchase_sums_to_what_was_not_paid_back(
     assert ledger["owed"] == cost - after["refunded"]
     assert after["refunded"] == share(cost, after["credits_refunded"], sessions, currency)
     used = len(booked) + after["credits_remaining"] + after["credits_refunded"]
-    assert sessions - used == min(ends.count("by hand"), sessions - used)
+    assert sessions - used == by_hand
     assert await rows(service, "SELECT l.id FROM ledger l JOIN bookings b ON b.id = l.booking_id WHERE b.purchase_id = %(id)s",
                       id=purchase.id) == []  # fmt: skip
 

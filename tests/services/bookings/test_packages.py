@@ -363,6 +363,17 @@ async def test_the_unused_part_of_a_purchase_is_paid_back(service: Harness) -> N
     assert await rows(service, "SELECT sum(amount) AS owed FROM ledger") == [{"owed": 0}]
 
 
+async def test_no_more_than_the_price_is_paid_back_whatever_was_counted_before(service: Harness) -> None:
+    tutor, student = await a_tutor(service), await a_student(service)
+    purchase = await bought(student, await offered(tutor, price=100, session_count=3))
+    async with service.database.transaction() as tx:
+        await tx.run("UPDATE purchases SET credits_refunded = 1")
+
+    refunded = (await tutor.client.post(f"/api/packages/purchases/{purchase['id']}/refund")).json()
+
+    assert (refunded["refund_amount"], refunded["status"]) == (100, "refunded")
+
+
 async def test_purchases_expire_once_and_are_told(service: Harness) -> None:
     tutor, student = await a_tutor(service), await a_student(service)
     with clock(service, in_days(-100)):

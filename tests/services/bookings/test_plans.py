@@ -39,6 +39,9 @@ PLANS: list[tuple[LiteralString, Mapping[str, object], set[str]]] = [
     (packages.UNSETTLED, DUE, {"ledger_to_settle"}),
     (packages.PURCHASES, {"user_id": 1} | PAGE, {"purchases_of_student"}),
     (packages.SALES, {"user_id": 1} | PAGE, {"purchases_of_tutor"}),
+    (packages.ALL_PURCHASES.format(whose="true"), PAGE, {"purchases_pkey"}),
+    (packages.ALL_PURCHASES.format(whose=packages.OF_STUDENT), {"student_id": 1} | PAGE, {"purchases_of_student"}),
+    (packages.ALL_PURCHASES.format(whose=packages.WITH_TUTOR), {"tutor_id": 1} | PAGE, {"purchases_with_tutor"}),
     (packages.LIST, {"tutor_id": None, "user_id": 1, "sees_all": False} | PAGE, {"packages_pkey"}),
     (reviews.OF_TUTOR, {"tutor_id": 1} | PAGE, {"reviews_of_tutor"}),
 ]

@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, LiteralString
 
 import httpx
 import pytest
 
+from services.bookings.actions import people
 from shared.errors import Unavailable
 from shared.events.auth import UserChanged, UserSnapshot
 from shared.events.profiles import TutorSnapshot
@@ -29,6 +30,12 @@ from tests.services.bookings.people import (
     rows,
     tutor_event,
 )
+from tests.waiting import eventually
+
+WAITING: LiteralString = """
+SELECT pid FROM pg_locks JOIN pg_database d ON d.oid = database
+WHERE datname = current_database() AND locktype = 'advisory' AND NOT granted
+"""
 
 
 class Owner:
@@ -264,6 +271,34 @@ async def test_who_is_deleted_while_somebody_books_keeps_no_lesson(service: Harn
     assert await rows(service, "SELECT coalesce(sum(amount), 0) AS owed FROM ledger") == [{"owed": 0}]
 
 
+async def test_who_is_deleted_while_somebody_buys_keeps_no_money(service: Harness) -> None:
+    for _ in range(10):
+        tutor, students = await a_tutor(service), [await a_student(service) for _ in range(4)]
+        package = (await tutor.client.post("/api/packages", json={"name": "Five", "session_count": 5, "price": 200})).json()
+
+        answers, _ = await asyncio.gather(
+            asyncio.gather(*(s.client.post(f"/api/packages/{package['id']}/purchase") for s in students)),
+            deleted(service, tutor.user_id, "tutor"),
+        )
+
+        assert {a.status_code for a in answers} <= {201, 404}
+    assert await rows(service, "SELECT id FROM purchases WHERE status <> 'refunded'") == []
+    assert await rows(service, "SELECT coalesce(sum(amount), 0) AS owed FROM ledger") == [{"owed": 0}]
+
+
+async def test_a_purchase_waits_for_a_tutor_who_is_just_leaving(service: Harness) -> None:
+    tutor, student = await a_tutor(service), await a_student(service)
+    package = (await tutor.client.post("/api/packages", json={"name": "Five", "session_count": 5, "price": 200})).json()
+    gone = UserChanged(**account(tutor.user_id, "tutor", 3, is_active=False, deleted_at=in_days(0)))
+
+    async with service.database.transaction() as tx:
+        await people.know(tx, gone, in_days(0))
+        buying = asyncio.create_task(student.client.post(f"/api/packages/{package['id']}/purchase"))
+        await eventually(lambda: somebody_waits(service, buying))
+
+    assert (await buying).status_code == 404
+
+
 async def test_a_tutor_who_is_deactivated_can_be_left_free_of_charge(service: Harness) -> None:
     tutor, student = await a_tutor(service), await a_student(service)
     booking = await student.books(tutor, in_days(3))
@@ -274,6 +309,34 @@ async def test_a_tutor_who_is_deactivated_can_be_left_free_of_charge(service: Ha
     with clock(service, in_days(3) - timedelta(minutes=1)):
         cancelled = (await student.client.post(f"/api/bookings/{booking['id']}/cancel")).json()
     assert (cancelled["status"], cancelled["refund_amount"]) == ("CANCELLED", 45.0)
+
+
+async def test_who_came_back_is_left_as_anybody_is(service: Harness) -> None:
+    tutor, student = await a_tutor(service), await a_student(service)
+    booking = await student.books(tutor, in_days(3))
+    await tutor.confirms(booking["id"])
+    await deactivated(service, tutor.user_id, "tutor")
+
+    await service.deliver(UserChanged(**account(tutor.user_id, "tutor", 3)))
+
+    with clock(service, in_days(3) - timedelta(minutes=1)):
+        cancelled = (await student.client.post(f"/api/bookings/{booking['id']}/cancel")).json()
+    assert (cancelled["status"], cancelled["refund_amount"]) == ("CANCELLED", 0)
+
+
+async def test_looking_at_a_purged_tutor_does_not_purge_again(service: Harness, owner: Owner) -> None:
+    tutor, student = await a_tutor(service), await a_student(service)
+    booking = await student.books(tutor, in_days(3))
+    await tutor.client.post(f"/api/tutor/bookings/{booking['id']}/decline")
+    await purged(service, tutor.user_id, "tutor")
+    said = account(tutor.user_id, "tutor", 9, first_name="Deleted", last_name="user", is_active=False, purged=True)
+    owner.answers[f"/internal/users/{tutor.user_id}"] = UserSnapshot(**said)
+    await rows(service, "UPDATE bookings SET reason = 'left' WHERE id = %(id)s RETURNING id", id=booking["id"])
+
+    assert (await service.client().get(f"/api/tutors/{tutor.id}/reviews")).status_code == 404
+
+    assert owner.asked[-1] == f"/internal/users/{tutor.user_id}"
+    assert await rows(service, "SELECT reason FROM bookings") == [{"reason": "left"}]
 
 
 async def test_a_purged_tutor_is_forgotten_and_their_lessons_to_come_cancelled(service: Harness) -> None:
@@ -323,3 +386,8 @@ async def test_a_lesson_goes_on_while_its_student_is_deactivated_and_nothing_new
     await tutor.confirms(booking["id"])
     with clock(service, in_days(3) + timedelta(hours=2)):
         assert (await student.asks(tutor, in_days(5))).status_code == 403
+
+
+async def somebody_waits(service: Harness, task: asyncio.Task[httpx.Response]) -> bool:
+    """Whether it waits in the queue, or has not waited at all."""
+    return task.done() or bool(await rows(service, WAITING))
