@@ -60,22 +60,31 @@ async def _refresh_some(database: Database) -> list[int]:
 
 
 async def delete_photos(runtime: Runtime) -> None:
-    """Delete the files of pictures that nobody shows any more."""
+    """Delete the files of pictures that nobody shows any more. One that cannot be deleted keeps no other from it."""
     storage = photos.open_storage(runtime.settings)
     deleted = 0
-    while await _delete_photo(runtime.database, storage):
-        deleted += 1
+    while (name := await _take_photo(runtime.database)) is not None:
+        deleted += await _delete_photo(runtime.database, storage, name)
     if deleted:
         log.info("photos_deleted", count=deleted)
 
 
-async def _delete_photo(database: Database, storage: Storage) -> bool:
-    """One in a transaction: a slow object store can neither outlast its time nor undo what was done before."""
+async def _take_photo(database: Database) -> str | None:
     async with database.transaction() as tx:
-        name = await tx.value(queries.TAKE_STALE_PHOTO)
-        if name is not None:
-            await storage.delete(name)
-    return name is not None
+        name: str | None = await tx.value(queries.TAKE_STALE_PHOTO)
+    return name
+
+
+async def _delete_photo(database: Database, storage: Storage, name: str) -> bool:
+    """Whether the file is gone. Outside of any transaction, because an object store may be slow."""
+    try:
+        await storage.delete(name)
+    except Exception as error:  # whatever is wrong with one must not keep the others
+        log.warning("photo_not_deleted", name=name, error=repr(error))
+        return False
+    async with database.transaction() as tx:
+        await tx.run(queries.KEEP_PHOTO, name=name)
+    return True
 
 
 async def seed_subjects(runtime: Runtime) -> None:

@@ -1,5 +1,7 @@
 """Accounts as auth tells of them: profiles come with them, and go into hiding with them."""
 
+from contextlib import suppress
+
 from pydantic import BaseModel
 
 from services.profiles.actions import tutors
@@ -58,6 +60,12 @@ async def own_student(tx: Tx, auth: Neighbour, actor: Principal) -> students.Stu
     if found is None:
         raise NoProfileYet
     return found
+
+
+async def hear(tx: Tx, auth: Neighbour, user_id: int) -> None:
+    """Take over what auth says of an account now. Where it cannot be asked, what is known stays."""
+    with suppress(Unavailable):
+        await _ask(tx, auth, user_id)
 
 
 class ZoneRequest(BaseModel):

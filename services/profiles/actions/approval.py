@@ -2,13 +2,14 @@
 
 from datetime import datetime
 
-from services.profiles.actions import tutors
+from services.profiles.actions import accounts, tutors
 from services.profiles.queries import tutors as queries
 from services.profiles.queries.tutors import Profile
 from services.profiles.rules.approval import Status, Step, check_complete, move
 from shared.auth import Principal
 from shared.db import Tx
 from shared.events.profiles import ProfilesAudited, TutorApproved, TutorRejected, TutorSubmitted
+from shared.neighbours import Neighbour
 from shared.outbox import publish
 
 
@@ -24,10 +25,10 @@ async def submit(tx: Tx, tutor_id: int, now: datetime) -> Profile:
     return profile
 
 
-async def approve(tx: Tx, tutor_id: int, actor: Principal, now: datetime) -> Profile:
+async def approve(tx: Tx, auth: Neighbour, tutor_id: int, actor: Principal, now: datetime) -> Profile:
     """Let the tutor be found and booked. Raises `TutorNotFound`, `WrongStatus`, and `ProfileIncomplete` for what was taken out
     since it was submitted."""
-    before = await _find_teaching(tx, tutor_id)
+    before = await _find_teaching(tx, auth, tutor_id)
     after = move(Status(before.status), Step.APPROVE)
     await _check_complete(tx, before)
     profile = await _set(tx, tutor_id, after, now, by=actor.user_id)
@@ -39,9 +40,9 @@ async def approve(tx: Tx, tutor_id: int, actor: Principal, now: datetime) -> Pro
     return profile
 
 
-async def reject(tx: Tx, tutor_id: int, actor: Principal, reason: str, now: datetime) -> Profile:
+async def reject(tx: Tx, auth: Neighbour, tutor_id: int, actor: Principal, reason: str, now: datetime) -> Profile:
     """Send the profile back with a reason. Raises `TutorNotFound`, `WrongStatus`."""
-    before = await _find_teaching(tx, tutor_id)
+    before = await _find_teaching(tx, auth, tutor_id)
     profile = await _set(tx, tutor_id, move(Status(before.status), Step.REJECT), now, by=actor.user_id, reason=reason)
     await publish(
         tx,
@@ -51,8 +52,12 @@ async def reject(tx: Tx, tutor_id: int, actor: Principal, reason: str, now: date
     return profile
 
 
-async def _find_teaching(tx: Tx, tutor_id: int) -> Profile:
-    """Whose account is closed, or no tutor's any more, is nobody to decide on. Raises `TutorNotFound`."""
+async def _find_teaching(tx: Tx, auth: Neighbour, tutor_id: int) -> Profile:
+    """Whose account is closed, or no tutor's any more, is nobody to decide on; auth is asked before that counts. Raises
+    `TutorNotFound`."""
+    known = await tutors.find(tx, tutor_id)
+    if not known.is_active:
+        await accounts.hear(tx, auth, known.user_id)  # before the profile is locked: accounts come first, as everywhere
     profile = await tutors.find_for_update(tx, tutor_id)
     if not profile.is_active:
         raise tutors.TutorNotFound

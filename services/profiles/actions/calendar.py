@@ -27,11 +27,14 @@ class ExceptionNotFound(NotFound):
     detail = "There is no such exception in your calendar."
 
 
-async def replace_week(tx: Tx, tutor_id: int, timezone: str | None, spans: Sequence[Span]) -> tuple[Profile, list[Window]]:
+async def replace_week(
+    tx: Tx, tutor_id: int, timezone: str | None, spans: Sequence[Span], now: datetime
+) -> tuple[Profile, list[Window]]:
     """These weekly windows instead of all before, in this zone (None: the zone stays). Windows of single dates stay.
     Raises `WindowsOverlap`, `TooManyWindows`."""
     check_apart(spans)
     profile = await tutors.find_for_update(tx, tutor_id)
+    await tx.run(calendar.FORGET_PAST, tutor_id=tutor_id, since=oldest_day(now))
     await tx.run(calendar.CLEAR_WEEK, tutor_id=tutor_id)
     _check_room(await tutors.windows_of(tx, profile), spans)
     await _insert(tx, tutor_id, spans)

@@ -108,8 +108,9 @@ ORDER BY t.decided_at DESC, t.id DESC LIMIT %(limit)s::bigint OFFSET %(offset)s:
 NEXT_IDS = "SELECT id FROM tutors WHERE id > %(after)s::bigint ORDER BY id LIMIT %(batch)s::bigint"
 DROP_PHOTO = "INSERT INTO stale_photos (name) VALUES (%(name)s::text) ON CONFLICT DO NOTHING"
 KEEP_PHOTO = "DELETE FROM stale_photos WHERE name = %(name)s::text"
+# Put off, should its file not be deleted: it waits behind all others then.
 TAKE_STALE_PHOTO = """
-DELETE FROM stale_photos WHERE name = (
+UPDATE stale_photos SET since = now() WHERE name = (
   SELECT name FROM stale_photos WHERE since < now() - interval '1 hour' ORDER BY since LIMIT 1 FOR UPDATE SKIP LOCKED)
 RETURNING name
 """

@@ -4,7 +4,7 @@ from fastapi import APIRouter
 
 from services.profiles.actions import approval, tutors
 from services.profiles.queries.tutors import APPROVED, PENDING, Profile
-from services.profiles.routes.dependencies import Photos
+from services.profiles.routes.dependencies import Auth, Photos
 from services.profiles.views.requests import RejectRequest
 from services.profiles.views.tutors import DecisionView, OwnProfile
 from shared.auth import Admin, Now
@@ -32,14 +32,14 @@ async def list_approved(_actor: Admin, tx: Reading, page: Paging100, photos: Pho
 
 
 @router.post("/{tutor_id}/approve")
-async def approve(tutor_id: Id, actor: Admin, tx: Transaction, now: Now) -> DecisionView:
+async def approve(tutor_id: Id, actor: Admin, tx: Transaction, auth: Auth, now: Now) -> DecisionView:
     """Let the tutor be found and booked."""
-    profile = await approval.approve(tx, tutor_id, actor, now)
+    profile = await approval.approve(tx, auth, tutor_id, actor, now)
     return DecisionView(message="Tutor approved successfully", tutor_id=tutor_id, status=profile.status)
 
 
 @router.post("/{tutor_id}/reject")
-async def reject(tutor_id: Id, body: RejectRequest, actor: Admin, tx: Transaction, now: Now) -> DecisionView:
+async def reject(tutor_id: Id, body: RejectRequest, actor: Admin, tx: Transaction, auth: Auth, now: Now) -> DecisionView:
     """Send the profile back with a reason; an approval is taken back so, too."""
-    profile = await approval.reject(tx, tutor_id, actor, body.rejection_reason, now)
+    profile = await approval.reject(tx, auth, tutor_id, actor, body.rejection_reason, now)
     return DecisionView(message="Tutor rejected", tutor_id=tutor_id, status=profile.status)

@@ -47,10 +47,10 @@ async def change_pricing(body: PricingRequest, tutor_id: OwnTutor, tx: Transacti
 
 
 @router.put("/availability")
-async def replace_week(body: WeekRequest, tutor_id: OwnTutor, tx: Transaction) -> WeekView:
+async def replace_week(body: WeekRequest, tutor_id: OwnTutor, tx: Transaction, now: Now) -> WeekView:
     """The weekly schedule as a whole, and its time zone. Windows of single dates and exceptions stay."""
     spans = [window.span() for window in body.weekly_schedule]
-    profile, windows = await calendar.replace_week(tx, tutor_id, body.timezone, spans)
+    profile, windows = await calendar.replace_week(tx, tutor_id, body.timezone, spans, now)
     weekly = [WindowView.of(w) for w in windows if w.weekday is not None]
     return WeekView(timezone=profile.timezone, weekly_schedule=weekly)
 

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 LONGEST = 50  # letters of a word
 MOST = 8  # words of a search
 _SYMBOLS = "%+#_"
-# Diacritics of Latin, Greek and Cyrillic, the points of Hebrew and Arabic that are mostly left out, and joiners. What Unicode
-# decomposes is without them then; `_LETTERS` are those that it does not.
+# Diacritics of Latin, Greek and Cyrillic, the points of Hebrew and Arabic that are mostly left out, joiners, and selectors of
+# how a sign is drawn. What Unicode decomposes is without them then; `_LETTERS` are those that it does not.
 _DIACRITICS = re.compile(
-    "[\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u1ab0-\u1aff\u1dc0-\u1dff\u200c\u200d\u20d0-\u20ff\ufe20-\ufe2f]"
+    "[\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u1ab0-\u1aff\u1dc0-\u1dff\u200c\u200d\u20d0-\u20ff\ufe00-\ufe0f\ufe20-\ufe2f]"
 )
 _LETTERS = str.maketrans(
     {"ł": "l", "ø": "o", "đ": "d", "ð": "d", "ħ": "h", "ŧ": "t", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th", "ŋ": "n"}

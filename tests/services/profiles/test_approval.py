@@ -113,6 +113,27 @@ async def test_who_may_not_teach_is_neither_listed_nor_decided_on(service: Harne
     await admin(service).call("POST", f"/api/admin/tutors/{shown.tutor_id}/reject", 404, json={"rejection_reason": "No."})
 
 
+async def test_auth_is_asked_before_it_counts_that_somebody_may_not_teach(service: Harness, auth: Harness) -> None:
+    person = await tutor(service)
+    await person.call("POST", SUBMIT)
+    await knows(auth, person.user_id)
+    await person.changes(is_active=False)
+
+    await admin(service).call("POST", f"/api/admin/tutors/{person.tutor_id}/approve", 404)
+    async with auth.database.transaction() as tx:
+        await tx.run("UPDATE accounts SET version = 9, is_active = true WHERE id = %(id)s", id=person.user_id)
+
+    assert (await admin(service).call("POST", f"/api/admin/tutors/{person.tutor_id}/approve"))["status"] == "approved"
+
+
+async def test_where_auth_cannot_be_asked_what_is_known_counts(alone: Harness) -> None:
+    person = await tutor(alone)
+    await person.call("POST", SUBMIT)
+    await person.changes(is_active=False)
+
+    await admin(alone).call("POST", f"/api/admin/tutors/{person.tutor_id}/approve", 404)
+
+
 async def test_an_approval_can_be_taken_back(service: Harness) -> None:
     person = await approved(service)
 
@@ -180,3 +201,14 @@ async def test_strangers_do_not_see_private_fields(service: Harness) -> None:
 
     assert (seen["profile_status"], seen["submitted_at"]) == (None, None)
     assert [w["day_of_week"] for w in seen["availability"]] == ["monday"]
+
+
+async def knows(auth: Harness, user_id: int) -> None:
+    """Auth has this account, which is not active."""
+    async with auth.database.transaction() as tx:
+        await tx.run(
+            """INSERT INTO accounts (id, email, role, first_name, last_name, currency, timezone, password_hash, is_active)
+            OVERRIDING SYSTEM VALUE
+            VALUES (%(id)s, 'terry@example.com', 'tutor', 'Terry', 'Number', 'USD', 'UTC', 'none', false)""",
+            id=user_id,
+        )

@@ -69,6 +69,17 @@ async def test_a_week_replaces_the_one_before_and_leaves_single_dates(tutor: Per
     ]
 
 
+async def test_a_new_week_forgets_dates_that_are_over(service: Harness, tutor: Person) -> None:
+    await tutor.call("POST", WINDOWS, 201, json=dated())
+    async with service.database.transaction() as tx:
+        await tx.run("UPDATE windows SET on_date = now() - interval '3 days'")
+
+    await tutor.call("PUT", WEEK, json={"timezone": "UTC", "weekly_schedule": [weekly("monday")]})
+
+    async with service.database.reading() as tx:
+        assert await tx.value("SELECT count(*) FROM windows WHERE on_date IS NOT NULL") == 0
+
+
 async def test_an_empty_week_clears_the_calendar(tutor: Person) -> None:
     await tutor.call("PUT", WEEK, json={"timezone": "UTC", "weekly_schedule": [weekly()]})
 

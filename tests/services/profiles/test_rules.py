@@ -140,6 +140,7 @@ def test_accents_and_case_do_not_count_and_symbols_do() -> None:
         ("हिन्दी", ["हिन्दी"]),
         ("தமிழ் ภาษาไทย", ["தமிழ்", "ภาษาไทย"]),
         ("שָׁלוֹם", ["שלום"]),
+        ("C\ufe0f 葛\ufe00飾", ["c", "葛飾"]),
     ],
 )
 def test_words_are_whole_in_every_script(text: str, words: list[str]) -> None:
