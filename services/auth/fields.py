@@ -6,7 +6,7 @@ from typing import Annotated
 
 import phonenumbers
 from email_validator import EmailNotValidError, validate_email
-from pydantic import AfterValidator, BeforeValidator, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, StringConstraints, ValidatorFunctionWrapHandler, WrapValidator
 
 CURRENCIES = {
     "USD": ("$", "US Dollar"),
@@ -55,9 +55,19 @@ def not_the_address(password: str, email: str) -> str:
     return password
 
 
-def _composed(value: object) -> object:
+def composed(password: str) -> str:
     """A password as one keyboard writes it and as another does (NFC); not trimmed: spaces are part of it."""
-    return unicodedata.normalize("NFC", value) if isinstance(value, str) else value
+    return unicodedata.normalize("NFC", password)
+
+
+def _composed(value: object) -> object:
+    return composed(value) if isinstance(value, str) else value
+
+
+def _as_given(value: object, check: ValidatorFunctionWrapHandler) -> object:
+    """The text itself, if it is fit to be a password when composed."""
+    check(_composed(value))
+    return value
 
 
 def _known_currency(code: str) -> str:
@@ -68,7 +78,7 @@ def _known_currency(code: str) -> str:
 
 Email = Annotated[str, StringConstraints(max_length=254), AfterValidator(normal_email), StringConstraints(max_length=254)]
 Password = Annotated[str, BeforeValidator(_composed), StringConstraints(min_length=8, max_length=128)]
-GivenPassword = Annotated[str, BeforeValidator(_composed), StringConstraints(max_length=128)]
-"""One to be compared: what may be chosen is no concern of it."""
+GivenPassword = Annotated[str, StringConstraints(max_length=128), WrapValidator(_as_given)]
+"""One to be compared: what may be chosen is no concern of it. As it was typed, because those set first were kept so."""
 Phone = Annotated[str, StringConstraints(max_length=64), AfterValidator(normal_phone)]
 Currency = Annotated[str, AfterValidator(_known_currency)]

@@ -3,6 +3,7 @@
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 
+from services.auth.fields import composed
 from shared.threads import Threads
 
 WAITING = 500  # logins and registrations that may queue
@@ -24,8 +25,11 @@ class Passwords:
 
     async def matches(self, password: str, stored: str | None) -> tuple[bool, str | None]:
         """Whether `password` belongs to `stored` (always False, as slowly, where there is none), and a new hash of it if the
-        stored one was made with parameters that are not used any more."""
-        correct, renewed = await self._threads.run(HASHER.verify_and_update, password, stored or self._dummy)
+        stored one was made with parameters that are not used any more, or before passwords were composed."""
+        correct, renewed = await self._threads.run(HASHER.verify_and_update, composed(password), stored or self._dummy)
+        if not correct and password != composed(password):
+            correct = await self._threads.run(HASHER.verify, password, stored or self._dummy)
+            renewed = await self.hash(composed(password)) if correct else None
         return correct and stored is not None, renewed
 
     def close(self) -> None:

@@ -1,9 +1,11 @@
 """Changing and resetting passwords, verifying e-mail addresses."""
 
+import unicodedata
 from typing import Any
 
 import pytest
 
+from services.auth.passwords import HASHER
 from tests.harness import Harness
 from tests.services.auth.people import (
     PASSWORD,
@@ -260,3 +262,20 @@ async def test_mailed_tokens_are_stored_only_as_hashes(service: Harness) -> None
 
     assert len(rows) == 1
     assert token not in repr(rows)
+
+
+@pytest.mark.parametrize("typed", ["gefällt mir", unicodedata.normalize("NFD", "gefällt mir")])
+async def test_a_password_is_the_same_however_it_is_typed(service: Harness, typed: str) -> None:
+    await account(service, password_hash=HASHER.hash("gefällt mir"))
+
+    assert (await login(service, password=typed)).status_code == 200
+
+
+async def test_a_password_that_was_kept_as_it_was_typed_is_kept_composed_from_then_on(service: Harness) -> None:
+    typed = unicodedata.normalize("NFD", "gefällt mir")
+    await account(service, password_hash=HASHER.hash(typed))
+
+    assert (await login(service, password="gefällt mir")).status_code == 401
+    assert (await login(service, password=typed)).status_code == 200
+    assert (await login(service, password="gefällt mir")).status_code == 200
+    assert (await login(service, password="e\u0301" * 129)).status_code == 422
