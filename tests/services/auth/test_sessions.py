@@ -8,6 +8,8 @@ import pytest
 from tests.harness import Harness
 from tests.services.auth.people import account, audited, bearer, login, refreshed, signed_in
 
+JSON = {"Content-Type": "application/json"}
+
 
 async def test_a_login_answers_what_the_reference_shows_and_a_refresh_token(service: Harness) -> None:
     user_id = await account(service)
@@ -79,10 +81,10 @@ async def test_wrong_credentials_answer_alike(service: Harness, email: str, pass
         {"json": []},
         {"json": {"email": 1, "password": "x"}},
         {"json": {"email": "a" * 255, "password": "x"}},
-        {"content": b"{"},
-        {"content": b"[" * 100_000},
-        {"content": b"\xff"},
-        {"content": b'{"email": "\\ud800@example.com", "password": "half a character"}'},
+        {"content": b"{", "headers": JSON},
+        {"content": b"[" * 100_000, "headers": JSON},
+        {"content": b"\xff", "headers": JSON},
+        {"content": b'{"email": "\\ud800@example.com", "password": "half a character"}', "headers": JSON},
         {"data": {"username": "john@example.com"}},
         {"json": {"email": "john@example.com", "password": "x" * 129}},
     ],
