@@ -6,10 +6,9 @@ import time
 import uuid
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from fastapi import APIRouter, Depends, FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute, iter_route_contexts
@@ -85,7 +84,6 @@ def create_app(
     )
     app.state.settings = settings
     for router in (*routers, _operations()):
-        _check_media_types(router)
         app.include_router(router)
     app.add_exception_handler(Refusal, _refusal)
     app.add_exception_handler(RequestValidationError, _invalid)
@@ -192,31 +190,16 @@ def _operations() -> APIRouter:
     return router
 
 
-@dataclass(frozen=True)
-class _MediaType:
-    """Refuses a body that says (or does not say) to be of a type that the route does not take."""
-
-    taken: frozenset[str]
-
-    async def __call__(self, request: Request) -> None:
-        if _has_body(request) and not self.taken & _types_of(request):
-            raise NotOfThisType(f"Send the body as {' or '.join(sorted(self.taken))}, and say so in Content-Type.")
-
-
-def _check_media_types(router: APIRouter) -> None:
-    """Only where a body is taken: a dependency is solved for each request. A router may be part of several applications."""
-    for route in router.routes:
-        if isinstance(route, APIRoute) and (taken := _taken_by(route)):
-            check = Depends(_MediaType(taken))
-            if check not in route.dependencies:
-                route.dependencies.insert(0, check)
-
-
-def _taken_by(route: APIRoute) -> frozenset[str]:
-    declared = (route.openapi_extra or {}).get("requestBody", {}).get("content", ())
-    if not declared and route.body_field:
-        declared = (route.body_field.field_info.media_type,)  # type: ignore[attr-defined]  # of `Body`, which it is
-    return frozenset(declared)
+def _of_another_type(request: Request) -> NotOfThisType | None:
+    """The refusal of a body that says (or does not say) to be of a type that the route does not take. Looked at only when
+    something is wrong with a request: such a body cannot have been valid, and whoever has to sign in first was told that."""
+    route = request.scope.get("route")
+    taken = set((getattr(route, "openapi_extra", None) or {}).get("requestBody", {}).get("content", ()))
+    if not taken and (field := getattr(route, "body_field", None)):
+        taken = {field.field_info.media_type}
+    if not taken or not _has_body(request) or taken & _types_of(request):
+        return None
+    return NotOfThisType(f"Send the body as {' or '.join(sorted(taken))}, and say so in Content-Type.")
 
 
 def _has_body(request: Request) -> bool:
@@ -229,13 +212,17 @@ def _types_of(request: Request) -> set[str]:
     return {said, "application/json"} if re.fullmatch(r"application/[^/]+\+json", said) else {said}
 
 
-async def _refusal(_request: Request, error: Exception) -> JSONResponse:
+async def _refusal(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, Refusal)  # noqa: S101  registered for it
+    if error.status in (400, 422):
+        error = _of_another_type(request) or error
     return JSONResponse(error.body(), error.status, error.headers)
 
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101  registered for it
+    if other := _of_another_type(request):
+        return JSONResponse(other.body(), other.status)
     wrong = [
         {
             "field": ".".join(map(str, e["loc"][1:])) or str(e["loc"][0]),

@@ -1,13 +1,12 @@
-"""Pages of lists: `page` from 1, `page_size` up to 100; a page beyond the end is empty, one beyond `FURTHEST` rows refused."""
+"""Pages of lists: `page` from 1, `page_size` up to 100; a page beyond the end, or beyond `FURTHEST` rows, is empty."""
 
 from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Query
 
-from shared.errors import Invalid
-
 FURTHEST = 1_000_000  # rows that a page may come after: OFFSET reads them all, to throw them away
+LAST = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,29 +18,23 @@ class Page:
     def offset(self) -> int:
         return (self.number - 1) * self.size
 
+    @property
+    def limit(self) -> int:
+        """How many rows to read: none where that would be dear, since no list is that long."""
+        return self.size if self.offset < FURTHEST else 0
+
     def pages(self, total: int) -> int:
         """How many pages `total` items make."""
         return -(-total // self.size)
-
-
-class TooFar(Invalid):
-    code = Invalid.code
-    detail = f"page: must be among the first {FURTHEST} items; narrow the list by its filters"
-
-    def __init__(self) -> None:
-        super().__init__(errors=[{"field": "page", "message": self.detail.partition(": ")[2]}])
 
 
 def page_of(default_size: int) -> object:
     """The dependency for a list whose default page holds `default_size` items."""
 
     async def read(
-        page: Annotated[int, Query(ge=1, le=FURTHEST)] = 1, page_size: Annotated[int, Query(ge=1, le=100)] = default_size
+        page: Annotated[int, Query(ge=1, le=LAST)] = 1, page_size: Annotated[int, Query(ge=1, le=100)] = default_size
     ) -> Page:
-        asked = Page(page, page_size)
-        if asked.offset >= FURTHEST:
-            raise TooFar
-        return asked
+        return Page(page, page_size)
 
     return Depends(read)
 

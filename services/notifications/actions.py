@@ -72,7 +72,7 @@ def is_read(user_id: int, notification_id: int | None) -> Live:
 
 async def page_of(tx: Tx, actor: Principal, page: Page, unread_only: bool) -> list[Notification]:
     sql = queries.LIST_UNREAD if unread_only else queries.LIST
-    return await tx.all(Notification, sql, user_id=actor.user_id, limit=page.size, offset=page.offset)
+    return await tx.all(Notification, sql, user_id=actor.user_id, limit=page.limit, offset=page.offset)
 
 
 async def mark_read(tx: Tx, actor: Principal, notification_id: int) -> Notification:

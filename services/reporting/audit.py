@@ -43,7 +43,7 @@ async def find(tx: Tx, only: Filter, page: Page) -> tuple[list[Entry], int]:
     must not get slower with it."""
     where, params = only.condition, asdict(only)
     total = await tx.value(queries.AUDIT_TOTAL.format(where), **params, most=COUNTED)
-    entries = await tx.all(Entry, queries.AUDIT_PAGE.format(where), **params, limit=page.size, offset=page.offset)
+    entries = await tx.all(Entry, queries.AUDIT_PAGE.format(where), **params, limit=page.limit, offset=page.offset)
     return entries, total
 
 

@@ -30,7 +30,7 @@ async def find(tx: Tx, page: Page, role: str | None, search: str | None, is_acti
     known = {None: [], True: [queries.ACTIVE], False: [queries.INACTIVE]}[is_active] + ([queries.OF_ROLE] if role else [])
     where = " AND ".join([*known, *([queries.FOUND] if search else [])]) or "true"
     values = {"role": role, "search": search and _containing(search)}
-    accounts = await tx.all(Account, queries.USERS.format(where), **values, limit=page.size, offset=page.offset)
+    accounts = await tx.all(Account, queries.USERS.format(where), **values, limit=page.limit, offset=page.offset)
     total = queries.COUNT_FOUND if search else queries.TOTAL
     return accounts, await tx.value(total.format(where), **values)
 
@@ -44,7 +44,7 @@ async def get(tx: Tx, user_id: int) -> Account:
 
 async def deleted(tx: Tx, page: Page) -> tuple[list[Account], int]:
     """Deleted accounts that can still be restored, newest deletion first."""
-    accounts = await tx.all(Account, queries.DELETED, limit=page.size, offset=page.offset)
+    accounts = await tx.all(Account, queries.DELETED, limit=page.limit, offset=page.offset)
     return accounts, await tx.value(queries.COUNT_DELETED)
 
 

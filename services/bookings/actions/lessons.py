@@ -129,7 +129,7 @@ async def page_of(
     parts = {"whose": queries.GIVEN if as_tutor else queries.TAKEN, "which": condition}
     wanted: dict[str, Any] = {"user_id": user_id, "statuses": sorted(statuses), "now": now}
     ordered = queries.LIST_SOONEST if which is ListFilter.UPCOMING else queries.LIST
-    rows = await tx.all(Booking, ordered.format(**parts), limit=page.size, offset=page.offset, **wanted)
+    rows = await tx.all(Booking, ordered.format(**parts), limit=page.limit, offset=page.offset, **wanted)
     if page.number == 1 and len(rows) < page.size:
         return rows, len(rows)
     return rows, await tx.value(queries.COUNT.format(**parts), **wanted)

@@ -72,7 +72,7 @@ async def page_of(tx: Tx, actor: Principal, tutor_id: int | None, page: Page) ->
         tutor_id=tutor_id,
         user_id=actor.user_id,
         sees_all=actor.is_admin,
-        limit=page.size,
+        limit=page.limit,
         offset=page.offset,
     )
 
@@ -110,7 +110,7 @@ async def buy(tx: Tx, actor: Principal, package_id: int, now: datetime) -> Purch
 async def purchases(tx: Tx, actor: Principal, page: Page) -> list[Purchase]:
     """What a student bought, or a tutor sold, newest first."""
     sql = queries.SALES if actor.role is Role.TUTOR else queries.PURCHASES
-    return await tx.all(Purchase, sql, user_id=actor.user_id, limit=page.size, offset=page.offset)
+    return await tx.all(Purchase, sql, user_id=actor.user_id, limit=page.limit, offset=page.offset)
 
 
 async def all_purchases(tx: Tx, student_id: int | None, tutor_id: int | None, page: Page) -> list[Purchase]:
@@ -121,7 +121,7 @@ async def all_purchases(tx: Tx, student_id: int | None, tutor_id: int | None, pa
     if tutor_id is not None:
         conditions.append(queries.WITH_TUTOR)
     sql = queries.ALL_PURCHASES.format(whose=" AND ".join(conditions) or "true")
-    return await tx.all(Purchase, sql, student_id=student_id, tutor_id=tutor_id, limit=page.size, offset=page.offset)
+    return await tx.all(Purchase, sql, student_id=student_id, tutor_id=tutor_id, limit=page.limit, offset=page.offset)
 
 
 async def use_credit(tx: Tx, actor: Principal, named: int, student_id: int | None, now: datetime) -> Purchase:

@@ -82,7 +82,7 @@ async def respond(tx: Tx, actor: Principal, review_id: int, request: RespondRequ
 async def page_of(tx: Tx, tutor_id: int, page: Page) -> list[Review]:
     """One page of a tutor's reviews, newest first. Raises `TutorNotFound` where nobody may see the tutor."""
     await replicas.find_tutor(tx, tutor_id)
-    return await tx.all(Review, queries.OF_TUTOR, tutor_id=tutor_id, limit=page.size, offset=page.offset)
+    return await tx.all(Review, queries.OF_TUTOR, tutor_id=tutor_id, limit=page.limit, offset=page.offset)
 
 
 def rating_state(rating: Rating) -> dict[str, Any]:

@@ -66,7 +66,7 @@ async def unblock(tx: Tx, actor: Principal, other_id: int) -> None:
 
 async def blocks(tx: Tx, actor: Principal, page: Page) -> list[Block]:
     """Whom the actor has blocked, the latest first."""
-    return await tx.all(Block, queries.BLOCKS, blocker_id=actor.user_id, limit=page.size, offset=page.offset)
+    return await tx.all(Block, queries.BLOCKS, blocker_id=actor.user_id, limit=page.limit, offset=page.offset)
 
 
 def _changed(actor: Principal, other_id: int, *, is_blocked: bool, at: datetime) -> BlockChanged:

@@ -30,7 +30,7 @@ class NotYoursToRead(Forbidden):
 
 async def threads(tx: Tx, actor: Principal, page: Page) -> list[Thread]:
     """The actor's conversations, the one with the newest message first."""
-    return await tx.all(Thread, queries.THREADS, owner_id=actor.user_id, limit=page.size, offset=page.offset)
+    return await tx.all(Thread, queries.THREADS, owner_id=actor.user_id, limit=page.limit, offset=page.offset)
 
 
 async def conversation(tx: Tx, actor: Principal, other_id: int, page: Page) -> tuple[list[Message], int]:
@@ -58,7 +58,7 @@ async def search(tx: Tx, actor: Principal, words: list[str], other_id: int | Non
         "all": [pattern(word) for word in words],
     }
     total: int = await tx.value(queries.FOUND_COUNT, **wanted, most=COUNTED)
-    found = await tx.all(Found, queries.SEARCH, **wanted, user_id=actor.user_id, limit=page.size, offset=page.offset)
+    found = await tx.all(Found, queries.SEARCH, **wanted, user_id=actor.user_id, limit=page.limit, offset=page.offset)
     return found, total
 
 

@@ -57,7 +57,7 @@ async def find(tx: Tx, criteria: Criteria, page: Page, viewer: int | None = None
     chosen = await choose(tx, criteria)
     if chosen is None:
         return [], 0
-    asked = chosen.values | {"viewer": viewer, "limit": page.size, "offset": page.offset}
+    asked = chosen.values | {"viewer": viewer, "limit": page.limit, "offset": page.offset}
     found: list[Profile] = await _planned(tx, class_row(Profile), chosen.page, asked)
     if 0 < len(found) < page.size or (not found and page.offset == 0):  # the last page counts itself
         return found, page.offset + len(found)

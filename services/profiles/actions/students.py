@@ -45,7 +45,7 @@ async def remove_favourite(tx: Tx, user_id: int, tutor_id: int) -> None:
 
 async def favourites(tx: Tx, user_id: int, page: Page) -> list[Profile]:
     """Those who can be found at the moment, latest added first."""
-    return await tx.all(Profile, students.FAVOURITES, viewer=user_id, limit=page.size, offset=page.offset)
+    return await tx.all(Profile, students.FAVOURITES, viewer=user_id, limit=page.limit, offset=page.offset)
 
 
 async def keep_lesson(tx: Tx, event: BookingEvent) -> None:

@@ -18,7 +18,7 @@ router = APIRouter(prefix="/api/admin/tutors", tags=["Admin Panel"])
 @router.get("/pending")
 async def list_pending(_actor: Admin, tx: Reading, page: Paging100, photos: Photos) -> list[OwnProfile]:
     """Profiles that wait for a decision, longest waiting first."""
-    found = await tx.all(Profile, PENDING, viewer=None, limit=page.size, offset=page.offset)
+    found = await tx.all(Profile, PENDING, viewer=None, limit=page.limit, offset=page.offset)
     windows = await tutors.windows_of_all(tx, found)
     return [OwnProfile.of(p, photos, windows[p.id]) for p in found]
 
@@ -26,7 +26,7 @@ async def list_pending(_actor: Admin, tx: Reading, page: Paging100, photos: Phot
 @router.get("/approved")
 async def list_approved(_actor: Admin, tx: Reading, page: Paging100, photos: Photos) -> list[OwnProfile]:
     """Approved tutors, latest decision first."""
-    found = await tx.all(Profile, APPROVED, viewer=None, limit=page.size, offset=page.offset)
+    found = await tx.all(Profile, APPROVED, viewer=None, limit=page.limit, offset=page.offset)
     windows = await tutors.windows_of_all(tx, found)
     return [OwnProfile.of(p, photos, windows[p.id]) for p in found]
 
