@@ -72,7 +72,7 @@ class GatewaySettings(Settings):
     cors_origins: Annotated[Commas, AfterValidator(_origins)] = Field([], validation_alias="CORS_ORIGINS")
     metrics_from: Annotated[Commas, AfterValidator(_networks)] = Field(PRIVATE, validation_alias="GATEWAY_METRICS_FROM")
     connections: int = Field(10_000, ge=1, validation_alias="GATEWAY_CONNECTIONS")
-    connections_each: int = Field(1_000, ge=1, validation_alias="GATEWAY_CONNECTIONS_PER_ADDRESS")
+    connections_each: int = Field(4_000, ge=1, validation_alias="GATEWAY_CONNECTIONS_PER_ADDRESS")
     access_log: bool = Field(True, validation_alias="GATEWAY_ACCESS_LOG")
     answer_timeout: float = Field(30.0, gt=0, validation_alias="GATEWAY_ANSWER_TIMEOUT")
     head_timeout: float = Field(10.0, gt=0, validation_alias="GATEWAY_HEAD_TIMEOUT")
