@@ -15,8 +15,6 @@ from tests.e2e.conftest import ADMIN, ADMIN_PASSWORD
 from tests.e2e.people import Person, registers
 from tests.waiting import eventually
 
-pytestmark = pytest.mark.xdist_group("e2e")
-
 
 @pytest.fixture
 async def page(browser: Browser, gateway: str) -> AsyncIterator[Page]:

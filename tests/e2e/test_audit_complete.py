@@ -10,7 +10,7 @@ from tests.e2e.conftest import Mailbox, text_of
 from tests.e2e.people import PASSWORD, Person, registers
 from tests.waiting import eventually
 
-pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(400)]  # the first test goes through the whole table
+pytestmark = pytest.mark.timeout(400)  # the first test goes through the whole table
 
 ROWS = rows()
 AUDITED = [row for row in ROWS if row.action]

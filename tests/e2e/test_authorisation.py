@@ -5,7 +5,7 @@ import pytest
 from tests.e2e.authorisation.table import CALLERS, REFUSED, Row, declared, rows
 from tests.e2e.authorisation.walk import Findings
 
-pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(400)]  # the first test goes through the whole table
+pytestmark = pytest.mark.timeout(400)  # the first test goes through the whole table
 
 ROWS = rows()
 

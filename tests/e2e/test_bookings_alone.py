@@ -1,12 +1,8 @@
 """Bookings needs nobody: with profiles and accounts down, slots are shown, lessons booked, confirmed and cancelled."""
 
-import pytest
-
 from deploy.local.suite import Suite
 from tests.e2e.people import Person, approved_tutor, registers
 from tests.waiting import eventually
-
-pytestmark = pytest.mark.xdist_group("e2e")
 
 
 async def test_bookings_go_on_while_profiles_and_auth_are_down(suite: Suite, gateway: str, administrator: Person) -> None:

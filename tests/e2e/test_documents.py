@@ -10,8 +10,6 @@ import pytest
 from deploy import openapi
 from tests.contracts.openapi import Judge
 
-pytestmark = pytest.mark.xdist_group("e2e")
-
 REFERENCE = (Path(__file__).parent.parent / "contracts" / "reference_endpoints.txt").read_text().splitlines()
 GATEWAYS_OWN = {"/health"}
 

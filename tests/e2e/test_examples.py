@@ -13,8 +13,6 @@ from tests.e2e.files import file
 from tests.e2e.scenario import Known, Scenario
 from tests.waiting import eventually
 
-pytestmark = pytest.mark.xdist_group("e2e")
-
 
 @pytest.mark.parametrize("example", load(), ids=str)
 async def test_the_example_is_answered_as_the_reference_says(

@@ -9,8 +9,6 @@ import websockets
 from tests.contracts.shapes import problems
 from tests.e2e.people import Person, Socket, approved_tutor, registers
 
-pytestmark = pytest.mark.xdist_group("e2e")
-
 Pair = tuple[Person, Person, int]
 
 

@@ -6,12 +6,9 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
-import pytest
 
 from tests.e2e.people import PASSWORD, Person, registers
 from tests.waiting import eventually
-
-pytestmark = pytest.mark.xdist_group("e2e")
 
 SECOND = 1.0
 TRIES = 3  # of which the best counts: what is proved is that nothing waits for a clock, not that the machine is idle

@@ -13,8 +13,6 @@ import pytest
 from deploy.local.settings import ROOT
 from tests.e2e.people import Person, registers
 
-pytestmark = pytest.mark.xdist_group("e2e")
-
 CONFIG = ROOT / "tests" / "contracts" / "clients" / "python.yaml"
 PACKAGE = "edustream_client"
 

@@ -4,13 +4,9 @@ import asyncio
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
 from tests.e2e.conftest import Mailbox
 from tests.e2e.journey import one_lesson
 from tests.e2e.people import Person, approved_tutor, registers
-
-pytestmark = pytest.mark.xdist_group("e2e")
 
 
 async def test_one_lesson_from_sign_up_to_notification(gateway: str, administrator: Person, mailbox: Mailbox) -> None:

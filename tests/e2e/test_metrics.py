@@ -1,14 +1,11 @@
 """What the processes of the suite export after a lesson was booked: every process its requests, events and connections."""
 
 import httpx
-import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from deploy.local.processes import GATEWAY, SERVICES
 from deploy.local.suite import Suite
 from tests.e2e.people import Person, approved_tutor, registers
-
-pytestmark = pytest.mark.xdist_group("e2e")
 
 
 def exported(suite: Suite, name: str) -> dict[str, float]:

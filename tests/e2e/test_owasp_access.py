@@ -11,7 +11,7 @@ from tests.e2e.authorisation.table import REFUSED, rows
 from tests.e2e.authorisation.things import Things, in_days
 from tests.e2e.people import PASSWORD, Person, registers
 
-pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 
 FOR_EVERYBODY = {
     "GET /api/tutors/{tutor_id}/public",

@@ -17,7 +17,7 @@ from tests.e2e.authorisation.cast import Cast
 from tests.e2e.authorisation.things import Things, picture
 from tests.e2e.people import PASSWORD, Person
 
-pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 
 SHORT = {
     "/.well-known/jwks.json",

@@ -23,7 +23,7 @@ from tests.e2e.conftest import Mailbox, text_of
 from tests.e2e.people import registers
 from tests.waiting import eventually
 
-pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 
 INSIDES = re.compile(
     r"Traceback|psycopg|asyncpg|SELECT |INSERT |/site-packages/|\.py\b|0x[0-9a-f]{8}|pydantic|uvicorn|127\.0\.0\.1:5"

@@ -2,14 +2,10 @@
 
 import time
 
-import pytest
-
 from tests.e2e.past import completed_lesson
 from tests.e2e.people import Person, approved_tutor, registers
 from tests.servers import Databases
 from tests.waiting import eventually
-
-pytestmark = pytest.mark.xdist_group("e2e")
 
 
 async def test_a_rating_reaches_search_within_a_second(gateway: str, administrator: Person, databases: Databases) -> None:

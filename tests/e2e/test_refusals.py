@@ -14,8 +14,6 @@ from tests.e2e.people import Person
 from tests.e2e.scenario import Scenario
 from tests.waiting import eventually
 
-pytestmark = pytest.mark.xdist_group("e2e")
-
 ACCESS: dict[str, list[str]] = json.loads((FOLDER.parent / "access.json").read_text())
 CALLERS = {"everybody": "nobody", "signed in": "student", "student": "student", "tutor": "tutor", "tutor or admin": "tutor",
            "admin": "admin"}  # fmt: skip

@@ -14,8 +14,6 @@ from tests.contracts.shapes import problems
 from tests.e2e.gateways import another_gateway
 from tests.e2e.scenario import Scenario
 
-pytestmark = pytest.mark.xdist_group("e2e")
-
 OWN = "GET /health"
 AT_HOME = ("/auth", "/api/users", "/api/admin/users", "/api/audit", "/health")
 LIMITS = [("POST /auth/register", 5), ("POST /auth/login", 10), ("GET /api/utils/countries", 100)]

@@ -15,8 +15,6 @@ from deploy.local.suite import Suite
 from tests.e2e.people import PASSWORD, Person, registers, signs_in
 from tests.waiting import eventually
 
-pytestmark = pytest.mark.xdist_group("e2e")
-
 PROMISED = 1.0  # seconds
 TRIES = 3
 NOWHERE = "/api/users/nowhere"

@@ -9,8 +9,6 @@ import pytest
 from tests.e2e.people import Person, approved_tutor, registers
 from tests.waiting import eventually
 
-pytestmark = pytest.mark.xdist_group("e2e")
-
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 MORNINGS = [{"day_of_week": day, "start_time": "09:00", "end_time": "12:00"} for day in DAYS]
 

@@ -4,13 +4,10 @@ import secrets
 import subprocess
 import sys
 
-import pytest
-
 from tests.e2e.collector import Collector, Seen
 from tests.e2e.people import Person, approved_tutor, registers
 from tests.waiting import eventually
 
-TRACED = pytest.mark.xdist_group("e2e")
 SERVER, CLIENT, PRODUCER, CONSUMER = 2, 3, 4, 5  # as OTLP numbers the kinds
 OFF = """
 import sys
@@ -27,7 +24,6 @@ def one(spans: list[Seen], service: str, name: str) -> Seen:
     return found[0]
 
 
-@TRACED
 async def test_a_booking_is_one_trace_from_the_gateway_to_those_who_hear_of_it(
     gateway: str, administrator: Person, collector: Collector
 ) -> None:
@@ -60,7 +56,6 @@ async def test_a_booking_is_one_trace_from_the_gateway_to_those_who_hear_of_it(
     assert not any(s.failed for s in spans)
 
 
-@TRACED
 async def test_a_traceparent_that_is_none_is_not_passed_on(gateway: str, collector: Collector) -> None:
     person = await registers(gateway)
     person.client.headers["traceparent"] = "00-not-a-trace-00"
@@ -81,7 +76,6 @@ async def test_a_traceparent_that_is_none_is_not_passed_on(gateway: str, collect
     assert one(collector.of(at_service.trace), "gateway", "GET /api/students/favorites").parent == ""
 
 
-@TRACED
 async def test_health_checks_and_metrics_leave_no_spans(gateway: str, collector: Collector) -> None:
     person = await registers(gateway)
     await person.get("/health")

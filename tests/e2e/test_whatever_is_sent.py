@@ -13,8 +13,6 @@ from deploy.openapi import FILE
 from tests.e2e.fuzzing import fuzz
 from tests.e2e.people import Person, registers
 
-pytestmark = pytest.mark.xdist_group("e2e")
-
 EXAMPLES = int(os.environ.get("EDUSTREAM_FUZZ_EXAMPLES") or 1)  # for each operation and role
 SEED = int(os.environ.get("EDUSTREAM_FUZZ_SEED") or 1)
 # Whose most paths are; what the others are answered there, `test_refusals` says. `make fuzz` sends everybody everywhere.

@@ -10,8 +10,6 @@ from deploy.local.suite import Suite
 from tests.e2e.conftest import Mailbox, text_of
 from tests.e2e.people import PASSWORD, SECRETS, registers
 
-pytestmark = pytest.mark.xdist_group("e2e")
-
 JWT = re.compile(r"eyJ[\w-]{10,}\.[\w-]{10,}")
 CODE = re.compile(r"enter this code:\s+(\S+)")
 CREDENTIALS = re.compile(r"\w+://[^\s/:@\"]*:[^\s/:@\"]+@")

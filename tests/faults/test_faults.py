@@ -38,7 +38,7 @@ HELD = 20.0 if SECONDS else 6.0  # seconds that a queue fills
 HEALING = 60.0  # seconds until what waited has been worked off
 PACKAGE = {"name": "Three", "session_count": 3, "price": 100, "duration_minutes": 60, "validity_days": 90}
 
-pytestmark = [pytest.mark.xdist_group("faults"), pytest.mark.timeout(600)]
+pytestmark = pytest.mark.timeout(600)
 
 
 @dataclass
