@@ -26,7 +26,8 @@ SELECT EXISTS (SELECT FROM idempotency_keys
   WHERE user_id = %(user_id)s AND key = %(key)s AND created_at >= now() - interval '24 hours')
 """
 KEEP = "UPDATE idempotency_keys SET answer = %(answer)s::jsonb WHERE user_id = %(user_id)s AND key = %(key)s"
-FORGET = """
+FORGET_OF = "DELETE FROM idempotency_keys WHERE user_id = %(user_id)s::bigint"
+FORGET_OLD = """
 DELETE FROM idempotency_keys WHERE (user_id, key) IN (
   SELECT user_id, key FROM idempotency_keys WHERE created_at < now() - interval '24 hours'
   ORDER BY created_at LIMIT %(batch)s FOR UPDATE SKIP LOCKED
@@ -85,8 +86,13 @@ async def _once(
     return Once(key)
 
 
+async def forget_of(tx: Tx, user_id: int) -> None:
+    """Forget what a person was answered: of somebody who is purged nothing stays, not even for these 24 hours."""
+    await tx.run(FORGET_OF, user_id=user_id)
+
+
 async def forget_old(database: Database) -> None:
-    await forget_in_batches(database, FORGET)
+    await forget_in_batches(database, FORGET_OLD)
 
 
 OnceOnly = Annotated[Once, Depends(_once)]

@@ -177,7 +177,6 @@ REWORD_ANSWER = """
 UPDATE idempotency_keys SET answer = answer || %(changes)s::jsonb
 WHERE user_id = %(sender_id)s AND (answer ->> 'id')::bigint = %(id)s
 """
-FORGET_ANSWERS = "DELETE FROM idempotency_keys WHERE user_id = %(id)s"
 
 # Own messages first: the index holds the pair beside the words, so other people's messages are never looked at.
 _FOUND = """

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from services.messaging import queries
 from services.messaging.queries import Person
+from shared import idempotency
 from shared.db import Tx
 from shared.errors import Unavailable
 from shared.events.auth import AccountEvent, UserSnapshot
@@ -25,7 +26,7 @@ class Owners:
 async def remember_person(tx: Tx, event: AccountEvent) -> None:
     """Keep the newest state of an account; of a purged one nothing personal, not in remembered answers either."""
     if event.purged:
-        await tx.run(queries.FORGET_ANSWERS, id=event.user_id)
+        await idempotency.forget_of(tx, event.user_id)
     await tx.run(
         queries.REMEMBER_PERSON,
         id=event.user_id,

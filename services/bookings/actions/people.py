@@ -4,10 +4,11 @@ from datetime import datetime
 
 from services.bookings.actions import credits, moves, replicas
 from services.bookings.queries import replicas as queries
+from shared import idempotency
 from shared.db import Tx
 from shared.events.auth import AccountEvent
 
-FORGET = (queries.FORGET_NOTES, queries.FORGET_REASONS, queries.FORGET_MOVE_REASONS, queries.FORGET_ANSWERS)
+FORGET = (queries.FORGET_NOTES, queries.FORGET_REASONS, queries.FORGET_MOVE_REASONS)
 
 
 async def know(tx: Tx, event: AccountEvent, now: datetime, *, again: bool = False) -> bool:
@@ -28,3 +29,4 @@ async def _forget(tx: Tx, user_id: int, now: datetime) -> None:
     await credits.pay_back_all(tx, user_id, student_too=True, now=now)
     for statement in FORGET:
         await tx.run(statement, user_id=user_id)
+    await idempotency.forget_of(tx, user_id)

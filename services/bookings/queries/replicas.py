@@ -63,4 +63,3 @@ UPDATE booking_moves m SET reason = NULL FROM bookings b
 WHERE m.booking_id = b.id AND m.actor_id = %(user_id)s::bigint AND m.reason IS NOT NULL
   AND (b.student_id = %(user_id)s::bigint OR b.tutor_user_id = %(user_id)s::bigint)
 """
-FORGET_ANSWERS = "DELETE FROM idempotency_keys WHERE user_id = %(user_id)s::bigint"

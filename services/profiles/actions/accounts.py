@@ -8,6 +8,7 @@ from services.profiles.actions import tutors
 from services.profiles.queries import accounts, students
 from services.profiles.queries import tutors as tutor_queries
 from services.profiles.queries.accounts import Person
+from shared import idempotency
 from shared.auth import Principal
 from shared.db import Tx
 from shared.errors import NotFound, Unavailable
@@ -96,6 +97,7 @@ async def _anonymise(tx: Tx, person: Person) -> None:
     """Nothing that the person wrote or chose stays, or is said once more: the new state is the caller's to say."""
     await tx.run(accounts.FORGET_STUDENT, user_id=person.user_id)
     await tx.run(accounts.FORGET_FAVOURITES, user_id=person.user_id)
+    await idempotency.forget_of(tx, person.user_id)
     if person.tutor_id is not None:
         await tx.value(tutor_queries.LOCK, tutor_id=person.tutor_id)
         await tx.run(accounts.FORGET_PHOTO, tutor_id=person.tutor_id)

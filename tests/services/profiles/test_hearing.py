@@ -99,7 +99,8 @@ async def test_a_purged_tutor_leaves_nothing_behind(service: Harness) -> None:
     tutor = await approved(service, first_name="Secretive", bio="My bio is mine.")
     await tutor.call("PUT", "/api/tutors/me/education", json={"education": [{"degree": "My degree"}]})
     exception = {"start_date": str(NOW.date() + timedelta(days=9)), "reason": "My operation"}
-    await tutor.call("POST", "/api/tutors/availability/exceptions", 201, json=exception)
+    key = {"Idempotency-Key": "my-operation"}
+    await tutor.call("POST", "/api/tutors/availability/exceptions", 201, json=exception, headers=key)
 
     said = len(await service.outbox())
 
@@ -110,7 +111,7 @@ async def test_a_purged_tutor_leaves_nothing_behind(service: Harness) -> None:
     await drop_empty_counts(runtime)
 
     async with service.database.reading() as tx:
-        tables = ("accounts", "tutors", "days_off", "documents", "vocabulary", "word_changes")
+        tables = ("accounts", "tutors", "days_off", "documents", "vocabulary", "word_changes", "idempotency_keys")
         rows = [r for table in tables for r in await tx.rows(f"SELECT * FROM {table}")]
     assert not [word for word in ("Secretive", "My bio", "My degree", "operation", "secretive") if word in str(rows)]
     [told] = (await service.outbox())[said:]
