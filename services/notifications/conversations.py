@@ -7,7 +7,7 @@ from typing import Any
 from services.notifications import actions, queries, rules
 from services.notifications.actions import News
 from services.notifications.live import Live
-from services.notifications.queries import Early, Edit, Side
+from services.notifications.queries import Side, Turn
 from shared.db import Database, Tx
 from shared.events.base import Envelope
 from shared.events.messaging import MessageDelivered, MessageEdited, MessagesRead
@@ -23,10 +23,8 @@ async def deliver(tx: Tx, event: MessageDelivered) -> None:
     """Tell of a message, and of those that waited for it; one that is too early waits itself."""
     sides = await _meet(tx, event.sender_id, event.recipient_id)
     told = sides[event.recipient_id].told
-    if event.position is None:  # said by a version of messaging that did not number them
-        await actions.tell_all(tx, await _news(tx, event, sides))
-    elif told is None or event.position <= told + 1:
-        await _tell_from(tx, event, event.position, sides)
+    if event.position is None or told is None or event.position <= told + 1:  # an older messaging did not number them
+        await _tell_from(tx, event, sides)
     else:
         pair = _pair(event.sender_id, event.recipient_id)
         await tx.run(queries.HOLD, **pair, position=event.position, event=event.to_json().decode())
@@ -41,9 +39,9 @@ async def tell_early(database: Database) -> None:
                 return
             low_id, high_id = pair[0]["low_id"], pair[0]["high_id"]
             sides = await _meet(tx, low_id, high_id)
-            early = await tx.maybe(Early, queries.TAKE_EARLIEST, low_id=low_id, high_id=high_id, patience=PATIENCE)
+            early = await tx.value(queries.TAKE_EARLIEST, low_id=low_id, high_id=high_id, patience=PATIENCE)
             if early is not None:  # nobody else has told of it meanwhile
-                await _tell_from(tx, _event(early), early.position, sides)
+                await _tell_from(tx, _event(early), sides)
 
 
 async def change(tx: Tx, event: MessageEdited) -> None:
@@ -98,23 +96,23 @@ async def _meet(tx: Tx, one: int, other: int) -> Sides:
     return {side.user_id: side for side in await tx.all(Side, queries.MEET, one=one, other=other)}
 
 
-async def _tell_from(tx: Tx, event: MessageDelivered, position: int, sides: Sides) -> None:
+async def _tell_from(tx: Tx, event: MessageDelivered, sides: Sides) -> None:
     """Tell of a message and of those right after it that have come already."""
     pair = _pair(event.sender_id, event.recipient_id)
-    news = await _news(tx, event, sides)
-    while (early := await tx.maybe(Early, queries.TAKE_EARLY, **pair, position=position + 1)) is not None:
-        news += await _news(tx, _event(early), sides)
-        position = early.position
-    await tx.run(queries.HAS_TOLD, **pair, position=position)
+    news: list[News] = []
+    following: MessageDelivered | None = event
+    while following is not None:
+        turn = await tx.one(Turn, queries.HAS_TOLD, **pair, message_id=following.message_id, position=following.position)
+        news += _news(following, turn, sides)
+        following = _event(turn.following) if turn.following else None
     await actions.tell_all(tx, news)
 
 
-async def _news(tx: Tx, event: MessageDelivered, sides: Sides) -> list[News]:
+def _news(event: MessageDelivered, turn: Turn, sides: Sides) -> list[News]:
     """Both people's devices get it; the recipient is notified, unless it was read before this event came by. None if deleted."""
-    edit = await tx.maybe(Edit, queries.EDIT, message_id=event.message_id)
-    if edit is not None and edit.message is None:
+    if turn.is_edited and turn.message is None:
         return []
-    fields = _fields(event) | ({"message": edit.message} if edit else {})
+    fields = _fields(event) | ({"message": turn.message} if turn.is_edited else {})
     messages = [
         Live(event.recipient_id, {"type": "new_message"} | fields),
         Live(event.sender_id, {"type": "message_sent"} | fields),
@@ -142,5 +140,5 @@ def _pair(one: int, other: int) -> dict[str, int]:
     return {"low_id": min(one, other), "high_id": max(one, other)}
 
 
-def _event(early: Early) -> MessageDelivered:
-    return Envelope.model_validate_json(early.event).event(MessageDelivered)
+def _event(text: str) -> MessageDelivered:
+    return Envelope.model_validate_json(text).event(MessageDelivered)

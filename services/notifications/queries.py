@@ -57,14 +57,13 @@ class Side:
 
 
 @dataclass(frozen=True, slots=True)
-class Edit:
+class Turn:
+    """A message that is being told. `message` is its text if it was edited since, None if it was deleted. `following` is the
+    event of the next one, if that has come already."""
+
+    is_edited: bool
     message: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Early:
-    position: int
-    event: str
+    following: str | None
 
 
 COLUMNS = "id, user_id, kind, title, message, data, is_read, folded, created_at"
@@ -138,23 +137,28 @@ RETURNING user_id, read_up_to, told
 HAS_READ = """
 UPDATE threads SET read_up_to = greatest(read_up_to, %(read_up_to)s) WHERE user_id = %(user_id)s AND other_id = %(other_id)s
 """
+# One statement, since it is run for every message: to each the place told last, the edit noted before, and who waits behind.
 HAS_TOLD = """
-UPDATE threads SET told = greatest(told, %(position)s)
-WHERE (user_id, other_id) IN ((%(low_id)s::bigint, %(high_id)s::bigint), (%(high_id)s::bigint, %(low_id)s::bigint))
+WITH told AS (
+  UPDATE threads SET told = greatest(told, %(position)s::bigint)
+  WHERE (user_id, other_id) IN ((%(low_id)s::bigint, %(high_id)s::bigint), (%(high_id)s::bigint, %(low_id)s::bigint))
+), following AS (
+  DELETE FROM early_messages
+  WHERE low_id = %(low_id)s::bigint AND high_id = %(high_id)s::bigint AND position = %(position)s::bigint + 1
+  RETURNING event
+)
+SELECT e.message_id IS NOT NULL AS is_edited, e.message, f.event AS following
+FROM (SELECT %(message_id)s::bigint AS id) AS m LEFT JOIN edits e ON e.message_id = m.id LEFT JOIN following f ON true
 """
 HOLD = """
 INSERT INTO early_messages (low_id, high_id, position, event) VALUES (%(low_id)s, %(high_id)s, %(position)s, %(event)s)
 ON CONFLICT DO NOTHING
 """
-TAKE_EARLY = """
-DELETE FROM early_messages WHERE low_id = %(low_id)s AND high_id = %(high_id)s AND position = %(position)s
-RETURNING position, event
-"""
 TAKE_EARLIEST = """
 DELETE FROM early_messages WHERE low_id = %(low_id)s AND high_id = %(high_id)s AND position = (
   SELECT min(position) FROM early_messages WHERE low_id = %(low_id)s AND high_id = %(high_id)s
   HAVING min(held_at) < now() - %(patience)s::interval)
-RETURNING position, event
+RETURNING event
 """
 WAITED_TOO_LONG = """
 SELECT low_id, high_id FROM early_messages WHERE held_at < now() - %(patience)s::interval ORDER BY held_at LIMIT 1
@@ -167,7 +171,6 @@ VALUES (%(message_id)s, %(sender_id)s, %(message)s, %(edited_at)s)
 ON CONFLICT (message_id) DO UPDATE SET message = excluded.message, edited_at = excluded.edited_at, noted_at = now()
 WHERE e.message IS NOT NULL AND (excluded.message IS NULL OR e.edited_at < excluded.edited_at)
 """
-EDIT = "SELECT message FROM edits WHERE message_id = %(message_id)s"
 # Eight days: as long as an event may be said again.
 FORGET_EDITS = """
 DELETE FROM edits WHERE noted_at < now() - interval '8 days' AND message_id IN (
