@@ -75,14 +75,18 @@ def filled(size: int) -> Iterator[str]:
         admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
         try:
             migrations.upgrade("bookings", f"{server}/{name}")
-            with psycopg.connect(f"{server}/{name}", autocommit=True) as connection:
-                for status, statement in FILL.items():
-                    parameters = {"size": size, "busy": BUSY, "old": OLD, "past": PAST, "status": status}
-                    psycopg.ClientCursor(connection).execute(statement, parameters)
+            with psycopg.connect(f"{server}/{name}", autocommit=True, cursor_factory=psycopg.ClientCursor) as connection:
+                fill(connection, size)
                 connection.execute("VACUUM ANALYZE")
             yield f"{server}/{name}"
         finally:
             admin.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def fill(connection: psycopg.Connection, size: int) -> None:
+    """Write `size` lessons and those of the long past. The connection renders parameters itself: several statements in one."""
+    for status, statement in FILL.items():
+        connection.execute(statement, {"size": size, "busy": BUSY, "old": OLD, "past": PAST, "status": status})
 
 
 async def timed(act: Callable[[int], Awaitable[Any]]) -> list[float]:

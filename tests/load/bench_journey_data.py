@@ -48,8 +48,7 @@ def _fill(connection: psycopg.Connection, service: str, size: int) -> None:
             connection.execute(statement, bench_profiles_population.parameters(size))
         connection.execute("TRUNCATE catalogue_changes, word_changes")  # what filling noted is in the counts already
     elif service == "bookings":
-        for status, statement in bench_bookings.FILL.items():
-            connection.execute(statement, {"size": size, "busy": bench_bookings.BUSY, "status": status})
+        bench_bookings.fill(connection, size)
     elif service == "messaging":
         connection.execute(bench_messaging_threads.PEOPLE)
         threads = {"me": 1, "threads": min(size // 10, 10_000), "messages": size}
