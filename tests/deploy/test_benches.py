@@ -2,10 +2,13 @@
 
 import sys
 
+import psycopg
 import pytest
 
-from tests.load import bench_journey
+from deploy.local.processes import SERVICES
+from tests.load import bench_journey, bench_journey_data
 from tests.load.bench_journey import Run
+from tests.servers import Databases
 
 
 def test_what_is_refused_does_not_count_as_done() -> None:
@@ -29,3 +32,11 @@ def test_without_wrk_the_bench_says_what_it_needs(monkeypatch: pytest.MonkeyPatc
 
     with pytest.raises(SystemExit, match=r"needs wrk, .* install it"):
         bench_journey.main()
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_the_rows_that_the_journey_begins_with_fit_their_tables(clean_databases: Databases, service: str) -> None:
+    clean_databases[service]  # made when it is asked for
+
+    with psycopg.connect(clean_databases.owners[service], autocommit=True, cursor_factory=psycopg.ClientCursor) as connection:
+        bench_journey_data.fill(connection, service, 1000)

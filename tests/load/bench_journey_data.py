@@ -35,12 +35,12 @@ def prepare(server_url: str, size: int) -> dict[str, str]:
     for service, url in urls.items():
         migrations.upgrade(service, url)
         with psycopg.connect(url, autocommit=True, cursor_factory=psycopg.ClientCursor) as connection:
-            _fill(connection, service, size)
+            fill(connection, service, size)
             connection.execute("VACUUM ANALYZE")
     return urls
 
 
-def _fill(connection: psycopg.Connection, service: str, size: int) -> None:
+def fill(connection: psycopg.Connection, service: str, size: int) -> None:
     if service == "auth":
         connection.execute(ACCOUNTS, {"size": max(size, 2000)})
     elif service == "profiles":
