@@ -1,9 +1,9 @@
-"""`python -m tests.load.bench_profiles_search [--sizes 1000 100000 1000000]`: search among generated tutors.
+"""`python -m tests.load.bench_profiles_search [--sizes 1000 100000 1000000] [--keep]`: search among generated tutors.
 
 Requests run through the whole application in this process (no network), the sizes taking turns. What matters
 is how medians grow from the smallest to the largest number of tutors: less than 2 for filters, less than 5 for text. Where one
 grows more, or the largest number's plans read a whole table to filter it, the bench says so and fails. `--plans` shows them all.
-Uses DATABASE_SERVER_URL, REDIS_URL and AMQP_URL; the databases are made anew and dropped."""
+Uses DATABASE_SERVER_URL, REDIS_URL and AMQP_URL; the databases are made anew and dropped, or with `--keep` used again."""
 
 import argparse
 import asyncio
@@ -86,25 +86,33 @@ QUERIES: dict[str, Ask] = {
 
 
 @contextmanager
-def filled(size: int) -> Iterator[str]:
+def filled(size: int, *, keep: bool) -> Iterator[str]:
     """A migrated database with `size` tutors, vacuumed as autovacuum would have it."""
-    server, name = os.environ["DATABASE_SERVER_URL"], f"bench_profiles_{size}"
+    server, name, half = os.environ["DATABASE_SERVER_URL"], f"bench_profiles_{size}", f"bench_profiles_{size}_half"
     with psycopg.connect(f"{server}/postgres", autocommit=True) as admin:
-        admin.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
-        admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
         try:
-            migrations.upgrade("profiles", f"{server}/{name}")
-            with psycopg.connect(f"{server}/{name}", autocommit=True) as connection:
-                connection.execute("SET session_replication_role = replica")  # the counts are summed up once, at the end
-                connection.execute("SELECT setseed(0.5)")
-                connection.execute("SET maintenance_work_mem = '512MB'")
-                with indexed_afterwards(connection):
-                    for statement in FILL:
-                        psycopg.ClientCursor(connection).execute(statement, parameters(size))
-                connection.execute("VACUUM ANALYZE")
+            if not (keep and admin.execute("SELECT FROM pg_database WHERE datname = %s", (name,)).rowcount):
+                for old in (name, half):
+                    admin.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(old)))
+                admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(half)))
+                fill(f"{server}/{half}", size)
+                admin.execute(sql.SQL("ALTER DATABASE {} RENAME TO {}").format(sql.Identifier(half), sql.Identifier(name)))
             yield f"{server}/{name}"
         finally:
-            admin.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+            for old in (half,) if keep else (half, name):
+                admin.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(old)))
+
+
+def fill(url: str, size: int) -> None:
+    migrations.upgrade("profiles", url)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("SET session_replication_role = replica")  # the counts are summed up once, at the end
+        connection.execute("SELECT setseed(0.5)")
+        connection.execute("SET maintenance_work_mem = '512MB'")
+        with indexed_afterwards(connection):
+            for statement in FILL:
+                psycopg.ClientCursor(connection).execute(statement, parameters(size))
+        connection.execute("VACUUM ANALYZE")
 
 
 @contextmanager
@@ -121,31 +129,39 @@ def indexed_afterwards(connection: psycopg.Connection) -> Iterator[None]:
         connection.execute(definition)
 
 
-async def measure(urls: dict[int, str]) -> dict[int, dict[str, list[float]]]:
-    """Query → milliseconds, for each size. Sizes take turns, so that what else the machine does falls on all alike."""
+async def measure(urls: dict[int, str]) -> list[str]:
+    """Print milliseconds for each query and size; what grows too much, or was not answered. Sizes take turns, so that what else
+    the machine does falls on all alike."""
     servers = {"redis_url": os.environ["REDIS_URL"], "amqp_url": os.environ["AMQP_URL"]}
+    print(f"\nmilliseconds, median (99th percentile) of {TIMES} requests; the last column is the growth of medians")
+    print(f"{'':34}" + "".join(f"{size:>20,}" for size in urls) + f"{'growth':>10}", flush=True)
+    wrong = []
     async with AsyncExitStack() as stack:
-        clients = {
-            size: (await stack.enter_async_context(running("profiles", database_url=url, **servers))).client()
-            for size, url in urls.items()
-        }
-        found: dict[int, dict[str, list[float]]] = {size: {name: [] for name in QUERIES} for size in urls}
+        clients = [
+            (await stack.enter_async_context(running("profiles", database_url=url, **servers))).client() for url in urls.values()
+        ]
         for name, ask in QUERIES.items():
             rng = random.Random(7)
-            for n in range(TIMES + 20):
-                query = ask(rng)
-                for size, client in clients.items():
-                    taken = await timed(client, query)
-                    if n >= 20:
-                        found[size][name].append(taken)
-        return found
+            try:
+                rounds = [[await timed(client, query) for client in clients] for query in (ask(rng) for _ in range(TIMES + 20))]
+            except NotAnsweredError as error:
+                wrong.append(f"{name}: {error}")
+                print(wrong[-1], flush=True)
+            else:
+                wrong += show(name, list(zip(*rounds[20:], strict=True)))
+    return wrong
+
+
+class NotAnsweredError(Exception):
+    """The service refused a search."""
 
 
 async def timed(client: httpx.AsyncClient, query: Query) -> float:
     started = time.perf_counter()
     answer = await client.get("/api/tutors", params=query)
     taken = (time.perf_counter() - started) * 1000
-    assert answer.status_code == 200, answer.text
+    if answer.status_code != 200:
+        raise NotAnsweredError(f"{query} was answered {answer.status_code} after {taken:,.0f} ms")
     return taken
 
 
@@ -179,21 +195,15 @@ async def plans(connection: psycopg.AsyncConnection, query: Query) -> dict[str, 
     return found
 
 
-def show(results: dict[int, dict[str, list[float]]]) -> list[str]:
-    """Print what was measured; which queries grow too much."""
-    sizes, wrong = list(results), []
-    print(f"\nmilliseconds, median (99th percentile) of {TIMES} requests; the last column is the growth of medians")
-    print(f"{'':34}" + "".join(f"{size:>20,}" for size in sizes) + f"{'growth':>10}")
-    for name in QUERIES:
-        times = [results[size][name] for size in sizes]
-        cells = [f"{statistics.median(t):8.2f} ({sorted(t)[int(len(t) * 0.99)]:7.2f})" for t in times]
-        growth = statistics.median(times[-1]) / statistics.median(times[0])
-        most = MOST_GROWTH_OF_TEXT if name.startswith("text") else MOST_GROWTH
-        verdict = "" if name in INCOMPARABLE else "  ok" if growth < most else f"  ABOVE {most}"
-        if "ABOVE" in verdict:
-            wrong.append(f"{name}: grows {growth:.2f} times, at most {most} is meant")
-        print(f"{name:34}" + "".join(f"{cell:>20}" for cell in cells) + f"{growth:10.2f}{verdict}")
-    return wrong
+def show(name: str, times: list[tuple[float, ...]]) -> list[str]:
+    """Print a query's times, one tuple for each size; whether it grows too much."""
+    cells = [f"{statistics.median(t):8.2f} ({sorted(t)[int(len(t) * 0.99)]:7.2f})" for t in times]
+    growth = statistics.median(times[-1]) / statistics.median(times[0])
+    most = MOST_GROWTH_OF_TEXT if name.startswith("text") else MOST_GROWTH
+    is_wrong = growth >= most and name not in INCOMPARABLE
+    verdict = f"  ABOVE {most}" if is_wrong else "" if name in INCOMPARABLE else "  ok"
+    print(f"{name:34}" + "".join(f"{cell:>20}" for cell in cells) + f"{growth:10.2f}{verdict}", flush=True)
+    return [f"{name}: grows {growth:.2f} times, at most {most} is meant"] if is_wrong else []
 
 
 def main() -> None:
@@ -201,6 +211,7 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
     parser.add_argument("--only", default="", help="those of the queries whose names hold this")
     parser.add_argument("--plans", action="store_true", help="print every plan, not only those that are wrong")
+    parser.add_argument("--keep", action="store_true", help="leave the databases, and use those that are there")
     arguments = parser.parse_args()
     sizes = sorted(arguments.sizes)
     for name in [name for name in QUERIES if arguments.only not in name]:
@@ -210,11 +221,10 @@ def main() -> None:
     with ExitStack() as stack:
         for size in sizes:
             started = time.monotonic()
-            urls[size] = stack.enter_context(filled(size))
-            print(f"{size:,} tutors written in {time.monotonic() - started:.0f} s", flush=True)
-        results = asyncio.run(measure(urls))
-        wrong = asyncio.run(explain(urls[sizes[-1]], arguments.plans))
-    wrong += show(results)
+            urls[size] = stack.enter_context(filled(size, keep=arguments.keep))
+            print(f"{size:,} tutors are there after {time.monotonic() - started:.0f} s", flush=True)
+        wrong = asyncio.run(measure(urls))
+        wrong += asyncio.run(explain(urls[sizes[-1]], arguments.plans))
     if wrong:
         raise SystemExit("\n".join(wrong))
 
