@@ -9,6 +9,7 @@ from uuid import UUID
 
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractExchange, AbstractQueue
+from aio_pika.exceptions import PublishError
 
 from shared import logs, metrics
 from shared.lasting import was_cancelled
@@ -161,6 +162,10 @@ async def declare_inbox(channel: AbstractChannel, service: str, bindings: dict[s
     return queue
 
 
+class Unroutable(Exception):
+    """No queue takes a message of this routing key: the broker gave it back."""
+
+
 class Publisher:
     """Publishes persistent messages and waits until the broker has them."""
 
@@ -169,14 +174,18 @@ class Publisher:
 
     @classmethod
     async def on(cls, connection: AbstractConnection) -> "Publisher":
-        return cls(await declare(await connection.channel(publisher_confirms=True)))
+        return cls(await declare(await connection.channel(publisher_confirms=True, on_return_raises=True)))
 
-    async def send(self, event_id: UUID, exchange: str, routing_key: str, body: bytes) -> None:
-        """Raises when the broker did not confirm: the message may or may not have arrived, and is to be sent again."""
+    async def send(self, event_id: UUID, exchange: str, routing_key: str, body: bytes, *, mandatory: bool = True) -> None:
+        """Raises when the broker did not confirm: the message may or may not have arrived, and is to be sent again. A broker
+        also confirms what no queue takes, and drops it: with `mandatory` that is `Unroutable`."""
         message = aio_pika.Message(
             body,
             message_id=str(event_id),
             content_type="application/cloudevents+json",
             delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
         )
-        await self._exchanges[exchange].publish(message, routing_key, mandatory=False, timeout=PUBLISH_TIMEOUT)
+        try:
+            await self._exchanges[exchange].publish(message, routing_key, mandatory=mandatory, timeout=PUBLISH_TIMEOUT)
+        except PublishError as error:
+            raise Unroutable(routing_key) from error

@@ -11,6 +11,9 @@ requests = Histogram(
     buckets=BUCKETS,
 )
 events_published = Counter("edustream_events_published", "Events confirmed by the broker", ["service"])
+events_unroutable = Counter(
+    "edustream_events_unroutable", "Events that no queue took, and that are to be published again", ["service", "type"]
+)
 events_handled = Counter("edustream_events_handled", "Messages by outcome", ["service", "type", "outcome"])
 event_delay = Histogram(
     "edustream_event_delay_seconds", "From the event's time to its effect's commit", ["service"], buckets=BUCKETS

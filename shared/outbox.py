@@ -2,20 +2,26 @@
 
 import asyncio
 import json
+import time
+from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
 import psycopg
 from psycopg.rows import tuple_row
 
-from shared import metrics, tracing
-from shared.broker import Broker, Publisher
+from shared import logs, metrics, tracing
+from shared.broker import Broker, Publisher, Unroutable
 from shared.db import LIFELINE, Database, Tx
-from shared.events.base import Event
+from shared.events.base import REGISTRY, Event
 
 BATCH = 500  # rows published at once
 POLL = 1.0  # seconds between looks when no notification came
+BACK_OFF = (1.0, 30.0)  # seconds before events that no queue took are published again: first, most
 CHANNEL = "outbox"
+
+log = logs.get(__name__)
 
 INSERT = """
 WITH written AS (
@@ -25,7 +31,10 @@ WITH written AS (
 SELECT pg_notify('outbox', '')
 """
 LOCK = "SELECT pg_try_advisory_lock(hashtext('outbox relay'))"
-TAKE = "SELECT position, event_id, exchange, routing_key, body FROM outbox ORDER BY position LIMIT %(batch)s"
+TAKE = """
+SELECT position, event_id, exchange, routing_key, body FROM outbox
+WHERE routing_key <> ALL(%(held)s::text[]) ORDER BY position LIMIT %(batch)s
+"""
 DELETE = "DELETE FROM outbox WHERE position = ANY(%(positions)s::bigint[])"
 DEPTH = """
 SELECT count(*), coalesce(extract(epoch FROM now() - min(created_at)), 0)::float
@@ -45,6 +54,30 @@ async def publish(tx: Tx, *events: Event) -> None:
         )
 
 
+class Unheard:
+    """Types of events that no queue takes at present. They stay in the outbox, and are tried again ever later: or a batch of them
+    at its head would be all that is ever taken."""
+
+    def __init__(self) -> None:
+        self._held: dict[str, tuple[float, float]] = {}  # type → seconds it waits, and until when
+
+    def held(self) -> list[str]:
+        """Those whose time has not come."""
+        now = time.monotonic()
+        return [type_ for type_, (_, until) in self._held.items() if until > now]
+
+    def hold(self, type_: str) -> float:
+        """How many seconds it waits from now on."""
+        pause, _ = self._held.get(type_, (0.0, 0.0))
+        pause = min(pause * 2 or BACK_OFF[0], BACK_OFF[1])
+        self._held[type_] = pause, time.monotonic() + pause
+        return pause
+
+    def release(self, types: Iterable[str]) -> None:
+        for type_ in types:
+            self._held.pop(type_, None)
+
+
 class Relay:
     """Carries the outbox of one database to the broker. Several may run: an advisory lock lets one work at a time."""
 
@@ -52,6 +85,7 @@ class Relay:
         self._url = database_url
         self._broker = broker
         self._service = service
+        self._unheard = Unheard()
 
     async def run(self) -> None:
         """Relay for ever; connection failures of either side are waited out."""
@@ -76,17 +110,24 @@ class Relay:
             await asyncio.sleep(POLL)
 
     async def _flush(self, database: psycopg.AsyncConnection[Any], publisher: Publisher) -> int:
-        rows = await (await database.execute(TAKE, {"batch": BATCH})).fetchall()
+        rows = await (await database.execute(TAKE, {"batch": BATCH, "held": self._unheard.held()})).fetchall()
         if rows:
             # Together, so that a batch costs one wait for confirms; a row whose publishing fails stays and is taken again.
             sent = await asyncio.gather(*(_send(publisher, *row[1:]) for row in rows), return_exceptions=True)
-            done = [row[0] for row, result in zip(rows, sent, strict=True) if not isinstance(result, BaseException)]
-            await database.execute(DELETE, {"positions": done})
+            done = [row for row, result in zip(rows, sent, strict=True) if not isinstance(result, BaseException)]
+            await database.execute(DELETE, {"positions": [row[0] for row in done]})
             metrics.events_published.labels(self._service).inc(len(done))
+            self._unheard.release({row[3] for row in done})
+            self._hold(row[3] for row, result in zip(rows, sent, strict=True) if isinstance(result, Unroutable))
             for failure in sent:
-                if isinstance(failure, BaseException):
+                if isinstance(failure, BaseException) and not isinstance(failure, Unroutable):
                     raise failure
         return len(rows)
+
+    def _hold(self, returned: Iterable[str]) -> None:
+        for type_, count in Counter(returned).items():
+            metrics.events_unroutable.labels(self._service, type_).inc(count)
+            log.warning("events_unroutable", type=type_, count=count, again_in=self._unheard.hold(type_))
 
     async def _wait(self, database: psycopg.AsyncConnection[Any]) -> None:
         async for _ in database.notifies(timeout=POLL, stop_after=1):
@@ -102,10 +143,12 @@ async def measure(database: Database, service: str) -> None:
 
 
 async def _send(publisher: Publisher, event_id: UUID, exchange: str, routing_key: str, body: bytes) -> None:
+    kind = REGISTRY.get(routing_key)
+    mandatory = kind is None or not kind.live_only
     if tracing.spans():
         with tracing.span(f"publish {routing_key}", "producer", json.loads(body).get("traceparent")) as span:
             span.note("messaging.system", "rabbitmq")
             span.note("messaging.message.id", str(event_id))
-            await publisher.send(event_id, exchange, routing_key, body)
+            await publisher.send(event_id, exchange, routing_key, body, mandatory=mandatory)
     else:
-        await publisher.send(event_id, exchange, routing_key, body)
+        await publisher.send(event_id, exchange, routing_key, body, mandatory=mandatory)

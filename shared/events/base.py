@@ -24,10 +24,12 @@ class Event(Data):
     """Something that happened. Subclasses set `type`, `<service>.<thing>.<past participle>.v<n>`, which is the routing key.
 
     `private` events (they carry secrets or message texts) go to an exchange of their own, are not logged in the stream, and
-    are for EduStream's services only."""
+    are for EduStream's services only. `live_only` ones concern who listens at the moment, which may be nobody; any other stays
+    in the outbox until there is a queue that takes it."""
 
     type: ClassVar[str]
     private: ClassVar[bool] = False
+    live_only: ClassVar[bool] = False
 
     event_id: UUID = Field(default_factory=uuid4, exclude=True)
     occurred_at: datetime = Field(default_factory=lambda: datetime.now(UTC), exclude=True)

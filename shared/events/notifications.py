@@ -29,6 +29,7 @@ class LiveMessagesLogged(Event):
 
     type: ClassVar[str] = "notifications.live.logged.v1"
     private: ClassVar[bool] = True
+    live_only: ClassVar[bool] = True
 
     entries: list[LiveEntry]
 
@@ -38,6 +39,7 @@ class TypingNoticed(Event):
 
     type: ClassVar[str] = "notifications.typing.noticed.v1"
     private: ClassVar[bool] = True
+    live_only: ClassVar[bool] = True
 
     user_id: int
     other_user_id: int

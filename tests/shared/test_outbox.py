@@ -2,50 +2,22 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from typing import Any
 
 import psycopg
 import pytest
-from aio_pika.abc import AbstractChannel, AbstractQueue
+from aio_pika.abc import AbstractChannel
 
 from shared import broker, outbox
-from shared.broker import Broker
 from shared.db import Database
-from shared.events.base import Event
-from shared.events.messaging import MessageEdited, MessageSent
-from shared.outbox import Relay, publish
+from shared.events.messaging import MessageEdited
+from shared.outbox import publish
+from tests.shared.events import sent
+from tests.shared.relaying import Listener, gone, left, relay, say, say_and_fail
 from tests.shared.running import beside
 from tests.shared.wire import Wire
 from tests.waiting import eventually
-
-WITHIN = 15.0
-
-
-def sent(number: int) -> MessageSent:
-    return MessageSent(message_id=number, sender_id=1, recipient_id=2)
-
-
-class Listener:
-    """What arrived on a queue bound to everything public and private."""
-
-    def __init__(self, queue: AbstractQueue) -> None:
-        self.queue = queue
-        self.bodies: list[dict[str, Any]] = []
-
-    async def numbers(self) -> set[int]:
-        """Ids of the messages that the events told of so far, are about."""
-        while (message := await self.queue.get(no_ack=True, fail=False)) is not None:
-            self.bodies.append(json.loads(message.body))
-        return {body["data"]["message_id"] for body in self.bodies}
-
-    async def until(self, count: int) -> set[int]:
-        async def enough() -> bool:
-            return len(await self.numbers()) >= count
-
-        await eventually(enough, WITHIN)
-        return await self.numbers()
 
 
 @pytest.fixture
@@ -61,34 +33,6 @@ async def heard(channel: AbstractChannel) -> AsyncIterator[Listener]:
 def slow_polls(monkeypatch: pytest.MonkeyPatch) -> None:
     """Polling cannot help: what arrives soon was announced."""
     monkeypatch.setattr(outbox, "POLL", 60.0)
-
-
-def relay(database_url: str, amqp_url: str) -> Relay:
-    return Relay(database_url, Broker(amqp_url, "tests"), "tests")
-
-
-async def say(database: Database, *events: Event) -> None:
-    async with database.transaction() as tx:
-        await publish(tx, *events)
-
-
-async def say_and_fail(database: Database, *events: Event) -> None:
-    async with database.transaction() as tx:
-        await publish(tx, *events)
-        raise ZeroDivisionError
-
-
-async def left(database: Database) -> int:
-    async with database.reading() as tx:
-        count: int = await tx.value("SELECT count(*) FROM outbox")
-    return count
-
-
-def gone(database: Database) -> Callable[[], Any]:
-    async def is_empty() -> bool:
-        return await left(database) == 0
-
-    return is_empty
 
 
 async def test_a_committed_event_arrives_whole_and_leaves_the_outbox(
