@@ -45,6 +45,12 @@ LIFELINE: dict[str, Any] = {
     "options": SERVERS_LIFELINE,
 }
 
+CONNECTIONS = """
+SELECT (SELECT sum(numbackends) FROM pg_stat_database)::int, current_setting('max_connections')::int
+  - current_setting('superuser_reserved_connections')::int
+  - coalesce(current_setting('reserved_connections', true)::int, 0)  -- since PostgreSQL 16
+"""
+
 
 class Tx:
     """A connection inside a transaction (or, for `Reading`, one whose statements stand alone). Parameters are `%(name)s`."""
@@ -170,6 +176,14 @@ async def _check(connection: psycopg.AsyncConnection[Any]) -> None:
     socket.register(connection.fileno(), select.POLLIN)
     if socket.poll(0):
         await AsyncConnectionPool.check_connection(connection)
+
+
+async def measure_server(database: Database, service: str) -> None:
+    """Export how much is left of what all pools together may not exceed: when it is used up, no process can open another."""
+    async with database.reading() as tx:
+        used, limit = await (await tx.connection.execute(CONNECTIONS)).fetchone() or (0, 0)
+    metrics.server_connections.labels(service).set(used)
+    metrics.server_connections_limit.labels(service).set(limit)
 
 
 async def forget_in_batches(database: Database, sql: LiteralString, **params: Any) -> None:

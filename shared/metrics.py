@@ -26,6 +26,10 @@ broker_connected = Gauge("edustream_broker_connected", "Whether there is a conne
 pool_size = Gauge("edustream_pool_size", "Database connections that the process may have", ["service"])
 pool_in_use = Gauge("edustream_pool_in_use", "Database connections in use", ["service"])
 pool_waiting = Gauge("edustream_pool_waiting", "Requests waiting for a database connection", ["service"])
+server_connections = Gauge("edustream_database_connections", "Connections to the database server, of everybody", ["service"])
+server_connections_limit = Gauge(
+    "edustream_database_connections_limit", "Connections that the database server takes of ordinary roles", ["service"]
+)
 threads_inside = Gauge("edustream_threads_inside", "Calls on the threads of a kind, or waiting for one", ["threads"])
 threads_refused = Counter("edustream_threads_refused", "Calls that found too many waiting, or waited too long", ["threads"])
 job_runs = Counter("edustream_job_runs", "Periodic jobs by outcome", ["service", "job", "outcome"])

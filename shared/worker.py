@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from shared import idempotency, inbox, logs, metrics, outbox
+from shared import db, idempotency, inbox, logs, metrics, outbox
 from shared.broker import Broker
 from shared.db import Database
 from shared.errors import describe
@@ -39,6 +39,7 @@ class Job:
 
 HOUSEKEEPING = (
     Job("measure_outbox", 5, lambda runtime: outbox.measure(runtime.database, runtime.settings.service)),
+    Job("measure_database", 15, lambda runtime: db.measure_server(runtime.database, runtime.settings.service)),
     Job("forget_inbox", 3600, lambda runtime: inbox.forget_old(runtime.database)),
     Job("forget_idempotency_keys", 3600, lambda runtime: idempotency.forget_old(runtime.database)),
 )

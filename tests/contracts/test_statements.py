@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from shared import cli, idempotency, inbox, outbox
+from shared import cli, db, idempotency, inbox, outbox
 from tests.servers import Databases
 
 STATEMENT = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH|VALUES|MERGE)\s", re.IGNORECASE)
@@ -29,7 +29,7 @@ def statements(service: str) -> dict[str, str]:
     package = importlib.import_module(f"services.{service}")
     modules = [m.name for m in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")]
     names = [name for name in modules if ".migrations" not in name and not name.endswith("__main__")]
-    names += [outbox.__name__, inbox.__name__, idempotency.__name__]
+    names += [db.__name__, outbox.__name__, inbox.__name__, idempotency.__name__]
     return dict(found for name in names for found in constants(name))
 
 

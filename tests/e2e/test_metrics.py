@@ -37,4 +37,5 @@ async def test_a_lesson_that_was_booked_is_seen_in_the_metrics(suite: Suite, gat
     assert after[GATEWAY]["edustream_gateway_request_seconds_count"] > before[GATEWAY]["edustream_gateway_request_seconds_count"]
     for name in SERVICES:
         there = {"edustream_outbox_depth", "edustream_queue_depth", "edustream_dead_letters", "edustream_pool_in_use"}
+        there |= {"edustream_database_connections", "edustream_database_connections_limit"}
         assert there <= after[name].keys(), name

@@ -3,12 +3,14 @@
 import asyncio
 import math
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 
+import psycopg
 import pytest
 from aio_pika.abc import AbstractChannel
 from prometheus_client import REGISTRY
 
-from shared import inbox, outbox
+from shared import db, inbox, outbox
 from shared.broker import Broker
 from shared.db import Database, Tx
 from shared.errors import Conflict
@@ -37,6 +39,21 @@ async def test_the_use_of_the_pool_is_exported(database: Database) -> None:
         assert value("edustream_pool_in_use", service="tests") == 2
     assert value("edustream_pool_in_use", service="tests") == 0
     assert value("edustream_pool_waiting", service="tests") == 0
+
+
+async def test_the_connections_of_the_whole_server_are_exported(
+    database: Database, database_url: str, admin: psycopg.Connection
+) -> None:
+    (most,) = admin.execute("SELECT current_setting('max_connections')::int").fetchone() or (0,)
+    async with AsyncExitStack() as stack:
+        for _ in range(5):  # of no pool
+            await stack.enter_async_context(await psycopg.AsyncConnection.connect(database_url))
+        await db.measure_server(database, "tests")
+
+    used, limit = (value(f"edustream_database_connections{end}", service="tests") for end in ("", "_limit"))
+    assert used is not None
+    assert limit is not None
+    assert 5 + 1 + 1 <= used <= limit < most, "these, the pool's and the administrator's"
 
 
 async def test_the_outbox_is_measured_without_a_broker(database: Database) -> None:
