@@ -23,7 +23,8 @@ FOLDER = ROOT / "deploy" / "observability"
 MODULES = (gateway.metrics, services.bookings.metrics, services.notifications.metrics, shared.metrics)
 SUFFIXES = {"counter": ["_total"], "histogram": ["_bucket", "_count", "_sum"], "gauge": [""]}
 FROM_ELSEWHERE = {"up", "process_resident_memory_bytes"}  # of Prometheus itself, and of its client library
-METRIC = re.compile(r"\b(edustream_\w+|process_\w+|up\b)")
+NO_NAMES = re.compile(r"\{[^}]*\}|\[[^]]*\]|\b(by|on) *\([^)]*\)|\b(or|and|unless)\b")  # labels, durations, and operators
+NAME = re.compile(r"\b[a-z]\w*\b(?! *\()")  # but for functions
 
 
 def alerts() -> list[dict[str, str]]:
@@ -42,7 +43,7 @@ def exported() -> set[str]:
 
 
 def asked() -> set[str]:
-    return {name for text in [*queries(), *(rule["expr"] for rule in alerts())] for name in METRIC.findall(text)}
+    return {name for text in [*queries(), *(rule["expr"] for rule in alerts())] for name in NAME.findall(NO_NAMES.sub("", text))}
 
 
 def test_what_dashboards_and_alerts_ask_for_is_exported() -> None:
