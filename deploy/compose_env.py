@@ -1,5 +1,6 @@
 """`make secrets`: writes a `.env` for docker compose with fresh random secrets; never touches one that exists."""
 
+import argparse
 import base64
 import os
 import secrets
@@ -38,7 +39,8 @@ def administrator() -> str:
     return NOBODY
 
 
-def main() -> int:
+def main(arguments: list[str]) -> int:
+    argparse.ArgumentParser(prog="python -m deploy.compose_env", description=__doc__).parse_args(arguments)
     if os.path.exists(".env"):
         print(".env exists and was left alone; move it away to make a new one.", file=sys.stderr)
         return 1
@@ -50,4 +52,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

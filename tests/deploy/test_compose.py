@@ -72,10 +72,10 @@ def test_make_secrets_writes_the_address_that_it_is_given_and_never_writes_twice
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("EDUSTREAM_ADMIN_EMAIL", "root@yours.example")
 
-    assert compose_env.main() == 0
+    assert compose_env.main([]) == 0
     written = (tmp_path / ".env").read_text()
     assert "EDUSTREAM_ADMIN_EMAIL=root@yours.example\n" in written
-    assert compose_env.main() == 1
+    assert compose_env.main([]) == 1
     assert (tmp_path / ".env").read_text() == written
 
 
@@ -86,8 +86,21 @@ def test_make_secrets_says_what_address_is_to_be_changed(
     monkeypatch.delenv("EDUSTREAM_ADMIN_EMAIL", raising=False)
     monkeypatch.setattr("sys.stdin", io.StringIO())
 
-    assert compose_env.main() == 0
+    assert compose_env.main([]) == 0
     assert "admin@example.com: change it" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("word", "code"), [("--help", 0), ("--email=me@yours.example", 2)])
+def test_make_secrets_writes_nothing_when_it_is_asked_for_something_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, word: str, code: int
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(SystemExit) as left:
+        compose_env.main([word])
+
+    assert left.value.code == code
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_no_secret_has_a_default_and_make_secrets_makes_them_all() -> None:
