@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
-from gateway.page import Page, tag_of, tagged
+from gateway.page import Page, among, tag_of, tagged
 from shared.errors import NotFound
 
 FOLDER = Path(__file__).parent / "admin"
 PAGES = {"/admin": "index.html", "/asyncapi": "events.html"}
+ROUTES = (*PAGES, "/admin/*")
 TYPES = {".html": b"text/html; charset=utf-8", ".js": b"text/javascript; charset=utf-8", ".css": b"text/css; charset=utf-8"}
 POLICY = (
     b"content-security-policy: default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
@@ -22,7 +23,7 @@ class Console:
         self._files = {name: (body, tag_of(body)) for name, body in files.items()}
 
     def owns(self, path: str) -> bool:
-        return path in PAGES or path.startswith("/admin/")
+        return among(path, ROUTES)
 
     def serve(self, path: str, known_tag: bytes) -> Page:
         """Raises `NotFound`."""

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from gateway.openapi import merge
-from gateway.page import Page, tag_of, tagged
+from gateway.page import Page, among, tag_of, tagged
 from gateway.routes import Routes
 from gateway.upstream.fetch import fetch
 from gateway.upstream.pool import Pool
 from shared import logs
 from shared.errors import NotFound, Refusal, Unavailable
 
+ROUTES = ("/openapi.json", "/asyncapi.json", "/docs", "/docs/*", "/redoc")
 WITHIN = 3.0
 ASK_EVERY = 5.0  # seconds between looks at the services' documents
 ASYNCAPI = Path(__file__).parents[1] / "docs" / "asyncapi.json"
@@ -116,7 +117,7 @@ class Docs:
         ).encode()
 
     def owns(self, path: str) -> bool:
-        return path in ("/openapi.json", "/asyncapi.json", "/docs", "/redoc") or path.startswith("/docs/")
+        return among(path, ROUTES)
 
     async def serve(self, path: str, known_tag: bytes) -> Page:
         """Raises `Refusal`."""

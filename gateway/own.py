@@ -2,14 +2,17 @@
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from gateway import console, docs
 from gateway.clients import Networks
 from gateway.console import Console
 from gateway.docs import Docs
 from gateway.health import Health
-from gateway.page import Page
+from gateway.page import Page, among
 from gateway.server.request import Request
 from shared.errors import NotFound, Refusal
 
+METHODS = ("GET", "HEAD")
+ROUTES = frozenset({"/health", "/health/live", "/health/ready", "/metrics", *docs.ROUTES, *console.ROUTES})
 NO_STORE = b"cache-control: no-store\r\n"
 LIVE = b'{"status": "healthy"}'
 DRAINING = b'{"status": "draining"}'
@@ -20,7 +23,7 @@ class MethodNotAllowed(Refusal):
     detail = "Only GET and HEAD are possible here."
 
     def __init__(self) -> None:
-        super().__init__(headers={"Allow": "GET, HEAD"})
+        super().__init__(headers={"Allow": ", ".join(METHODS)})
 
 
 class Own:
@@ -33,13 +36,11 @@ class Own:
         self.draining = False
 
     def owns(self, path: str) -> bool:
-        return path in ("/health", "/health/live", "/health/ready", "/metrics") or any(
-            pages.owns(path) for pages in (self._docs, self._console)
-        )
+        return among(path, ROUTES)
 
     async def serve(self, path: str, request: Request, peer: str) -> Page:
         """Raises `Refusal`."""
-        if request.method not in ("GET", "HEAD"):
+        if request.method not in METHODS:
             raise MethodNotAllowed
         if self._docs.owns(path):
             return await self._docs.serve(path, request.known_tag)

@@ -1,6 +1,7 @@
 """An answer of the gateway's own."""
 
 import hashlib
+from collections.abc import Collection
 from typing import NamedTuple
 
 
@@ -19,6 +20,11 @@ def tagged(body: bytes, tag: bytes, known_tag: bytes, cached: bytes, content_typ
     if tag in [t.strip().removeprefix(b"W/") for t in known_tag.split(b",")]:
         return Page(304, b"", headers)
     return Page(200, body, headers, content_type)
+
+
+def among(path: str, routes: Collection[str]) -> bool:
+    """Whether a path is one of these; a `*` at a route's end is any one segment."""
+    return path in routes or f"{path.rpartition('/')[0]}/*" in routes
 
 
 def tag_of(body: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""Every route of every service, tried by everybody: `authorisation/routes.txt` says what each is answered, and is complete."""
+"""Every route there is, tried by everybody: `authorisation/routes.txt` says what each is answered, and is complete."""
 
 import pytest
 
@@ -10,7 +10,7 @@ pytestmark = pytest.mark.timeout(400)  # the first test goes through the whole t
 ROWS = rows()
 
 
-def test_the_table_has_one_row_for_each_route_of_the_services() -> None:
+def test_the_table_has_one_row_for_each_route() -> None:
     assert sorted(row.route for row in ROWS) == sorted(declared())
 
 

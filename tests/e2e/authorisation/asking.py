@@ -27,8 +27,8 @@ class Question:
 
 SPARE = {"POST /auth/logout", "POST /auth/logout-all", "POST /auth/change-password", "DELETE /auth/me"}
 """Routes that end the caller's session: somebody else of the same kind calls them."""
-BESIDE_OTHERS_NO_MORE = {"GET /api/health/integrity", "POST /api/audit/purge-old-deletes"}
-"""Routes that act on everything there is: they come when all others are done."""
+BESIDE_OTHERS_NO_MORE = {"GET /api/health/integrity", "POST /api/audit/purge-old-deletes", "GET /health", "HEAD /health"}
+"""Routes that act on or look at everything there is: they come when all others are done."""
 
 BODIES: dict[str, Json] = {
     "POST /auth/register": {"email": "x@example.com", "password": PASSWORD, "first_name": "A", "last_name": "B", "role": "admin"},
@@ -152,9 +152,21 @@ async def _default_picture(_things: Things) -> str:
     return "default.png"
 
 
+async def _style_of_the_reader(_things: Things) -> str:
+    return "swagger-ui.css"
+
+
+async def _style_of_the_console(_things: Things) -> str:
+    return "admin.css"
+
+
 IN_PATH: dict[str, Callable[[Things], Awaitable[int | str]]] = {
     "GET /api/avatars/{name}": _default_picture,
     "HEAD /api/avatars/{name}": _default_picture,
+    "GET /docs/{file}": _style_of_the_reader,
+    "HEAD /docs/{file}": _style_of_the_reader,
+    "GET /admin/{file}": _style_of_the_console,
+    "HEAD /admin/{file}": _style_of_the_console,
     "GET /api/tutors/photos/{name}": Things.photo,
     "HEAD /api/tutors/photos/{name}": Things.photo,
     "POST /api/admin/tutors/{tutor_id}/approve": Things.pending_tutor,

@@ -1,4 +1,4 @@
-"""The table `routes.txt`, and the routes that the services really have."""
+"""The table `routes.txt`, and the routes that the services and the gateway really have."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,7 +6,8 @@ from pathlib import Path
 
 from fastapi.routing import APIRoute, APIWebSocketRoute
 
-from deploy.local.processes import SERVICES
+from deploy.local.processes import GATEWAY, SERVICES
+from gateway import own
 from shared.service import find
 
 CALLERS = ("dead", "anonymous", "other_student", "other_tutor", "student", "tutor", "admin")
@@ -43,8 +44,8 @@ def rows() -> list[Row]:
 
 
 def declared() -> dict[str, str]:
-    """Every route of the services that a client may know, and whose it is."""
-    return {route: service for service, route in _all() if " /internal/" not in route}
+    """Every route that a client may know, and whose it is."""
+    return {route: owner for owner, route in (*_all(), *_own()) if " /internal/" not in route}
 
 
 def internal() -> dict[str, str]:
@@ -69,3 +70,8 @@ def _all() -> Iterator[tuple[str, str]]:
                 else:
                     assert isinstance(route, APIRoute), route
                     yield from ((service, f"{method} {route.path}") for method in sorted(route.methods or ()))
+
+
+def _own() -> Iterator[tuple[str, str]]:
+    for path in own.ROUTES:
+        yield from ((GATEWAY, f"{method} {path.replace('*', '{file}')}") for method in own.METHODS)
