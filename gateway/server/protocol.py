@@ -9,6 +9,7 @@ import httptools
 
 from gateway.clients import Client
 from gateway.server.edge import LEAST_RATE, EdgeState
+from gateway.server.lag import Lag
 from gateway.server.reader import RequestReader
 from gateway.server.refused import Refused
 from gateway.server.request import Request
@@ -50,11 +51,9 @@ class EdgeProtocol(asyncio.Protocol):
         self._last_words = b""  # a refusal to be sent when everything before it has been answered
         self._deaf = False  # whatever else the client sends is thrown away
         self._paused = False
-        self._stuck = False
+        self._lag = Lag()
         self._since = self.loop.time()  # the last time something arrived, or an answer ended
-        self._head_since = self._stuck_since = 0.0
-        self._unread = 0  # bytes of answers that were waiting when the client got stuck
-        self._lag = 0.0  # seconds by which the client reads its answer more slowly than it may
+        self._head_since = 0.0
         self.draining = False
         self.client: Client | None = None  # who it is, once it is known
         self.leave: Callable[[], None] = _nothing  # gives back the place that the connection has among all
@@ -95,7 +94,7 @@ class EdgeProtocol(asyncio.Protocol):
         except Refused as refused:
             self._refuse(refused)
         if self._waiting:
-            if self._active is None and not self._stuck:
+            if self._active is None and not self._lag.stuck:
                 self._next()
             else:
                 self.pause_reading()
@@ -103,18 +102,16 @@ class EdgeProtocol(asyncio.Protocol):
             self._head_since = self._since
 
     def pause_writing(self) -> None:
-        self._stuck, self._stuck_since = True, self.loop.time()
-        self._unread = self.transport.get_write_buffer_size()
+        self._lag.begin(self.loop.time(), self.transport.get_write_buffer_size())
         if self._active is not None:
             self._active.hold()
 
     def resume_writing(self) -> None:
-        self._stuck = False
-        self._lag = max(0.0, self._lag_at(self.loop.time()))
+        self._lag.end(self.loop.time(), self.transport.get_write_buffer_size())
         if self._active is not None:
             self._active.resume()
             return
-        self._lag = 0.0
+        self._lag.forgive()
         if self._waiting:
             self._next()
         else:
@@ -197,12 +194,12 @@ class EdgeProtocol(asyncio.Protocol):
         elif self._last_words:
             self.write(self._last_words)
             self._end(lingering=True)
-        elif self._paused and not self._stuck:
+        elif self._paused and not self._lag.stuck:
             self.resume_reading()
 
     def _go_on(self) -> None:
         """A client that does not read what it was answered is answered nothing more: `resume_writing` goes on."""
-        if self._active is None and self._waiting and not self._stuck:
+        if self._active is None and self._waiting and not self._lag.stuck:
             self._next()
 
     def cut(self) -> None:
@@ -264,8 +261,8 @@ class EdgeProtocol(asyncio.Protocol):
 
     def sweep(self, now: float) -> None:
         patience, quiet = self._edge.patience, now - self._since
-        if self._stuck:
-            if self._lag_at(now) > patience.reading:
+        if self._lag.stuck:
+            if self._lag.seconds(now, self.transport.get_write_buffer_size()) > patience.reading:
                 self.transport.abort()
         elif self._deaf:
             if self._active is None and quiet > LINGER:
@@ -278,10 +275,6 @@ class EdgeProtocol(asyncio.Protocol):
                 self.transport.close()
         elif self._active.hungry:
             self._wait_for_body(self._active, quiet)
-
-    def _lag_at(self, now: float) -> float:
-        read = max(0, self._unread - self.transport.get_write_buffer_size())
-        return self._lag + now - self._stuck_since - read / LEAST_RATE
 
     def _wait_for_body(self, turn: Turn, quiet: float) -> None:
         """A body must not stop coming, nor take much longer than its size does at the least rate."""
