@@ -7,6 +7,7 @@ from psycopg.types.json import Jsonb
 from services.bookings.queries import replicas as queries
 from services.bookings.queries.replicas import Tutor
 from services.bookings.rules.calendar import Calendar
+from shared.auth import Principal
 from shared.db import Tx
 from shared.errors import BadRequest, Forbidden, NotFound, Refusal
 from shared.events.auth import AccountEvent
@@ -105,6 +106,14 @@ async def is_away(tx: Tx, user_id: int) -> bool:
 async def find_tutor(tx: Tx, tutor_id: int) -> Tutor:
     """A tutor who can be booked. Raises `TutorNotFound`."""
     return bookable(tutor_id, await tx.maybe(Tutor, queries.TUTOR, id=tutor_id))
+
+
+async def find_shown(tx: Tx, tutor_id: int, viewer: Principal | None) -> Tutor:
+    """A tutor whom this person may see: tutors see themselves and administrators everybody. Raises `TutorNotFound`."""
+    tutor = await tx.maybe(Tutor, queries.TUTOR, id=tutor_id)
+    if tutor is not None and viewer is not None and (viewer.is_admin or viewer.user_id == tutor.user_id):
+        return tutor
+    return bookable(tutor_id, tutor)
 
 
 def bookable(tutor_id: int, tutor: T | None) -> T:

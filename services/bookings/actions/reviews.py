@@ -79,9 +79,9 @@ async def respond(tx: Tx, actor: Principal, review_id: int, request: RespondRequ
     return review
 
 
-async def page_of(tx: Tx, tutor_id: int, page: Page) -> list[Review]:
-    """One page of a tutor's reviews, newest first. Raises `TutorNotFound` where nobody may see the tutor."""
-    await replicas.find_tutor(tx, tutor_id)
+async def page_of(tx: Tx, viewer: Principal | None, tutor_id: int, page: Page) -> list[Review]:
+    """One page of a tutor's reviews, newest first. Raises `TutorNotFound` where the tutor is not theirs to see."""
+    await replicas.find_shown(tx, tutor_id, viewer)
     return await tx.all(Review, queries.OF_TUTOR, tutor_id=tutor_id, limit=page.limit, offset=page.offset)
 
 

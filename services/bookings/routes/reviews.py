@@ -5,7 +5,7 @@ from fastapi import APIRouter
 from services.bookings.actions import reviews
 from services.bookings.owners import Verified
 from services.bookings.views.reviews import PublicReview, RespondRequest, ReviewChange, ReviewRequest, ReviewView
-from shared.auth import Now, Student, Tutor
+from shared.auth import MaybeActor, Now, Student, Tutor
 from shared.db import Transaction
 from shared.idempotency import OnceOnly
 from shared.paging import Paging
@@ -43,13 +43,13 @@ async def respond_to_review(
 
 
 @router.get("/api/reviews/tutors/{tutor_id}")
-async def list_reviews(tutor_id: Id, verified: Verified, paging: Paging) -> list[PublicReview]:
-    """A tutor's reviews, newest first."""
-    found = await verified.reading(lambda tx: reviews.page_of(tx, tutor_id, paging))
+async def list_reviews(tutor_id: Id, viewer: MaybeActor, verified: Verified, paging: Paging) -> list[PublicReview]:
+    """A tutor's reviews, newest first. Who is not shown is seen by the tutor and administrators only."""
+    found = await verified.reading(lambda tx: reviews.page_of(tx, viewer, tutor_id, paging))
     return [PublicReview.of(review) for review in found]
 
 
 @router.get("/api/tutors/{tutor_id}/reviews")
-async def list_tutor_reviews(tutor_id: Id, verified: Verified, paging: Paging) -> list[PublicReview]:
-    """A tutor's reviews, newest first."""
-    return await list_reviews(tutor_id, verified, paging)
+async def list_tutor_reviews(tutor_id: Id, viewer: MaybeActor, verified: Verified, paging: Paging) -> list[PublicReview]:
+    """A tutor's reviews, newest first. Who is not shown is seen by the tutor and administrators only."""
+    return await list_reviews(tutor_id, viewer, verified, paging)

@@ -135,6 +135,18 @@ async def test_reviews_of_a_tutor_who_is_not_shown_are_not_either(service: Harne
             assert (await service.client().get(f"/api/reviews/tutors/{tutor_id}?page={page}")).status_code == 404
 
 
+async def test_reviews_of_a_tutor_who_is_not_shown_are_seen_by_the_tutor_and_administrators(service: Harness) -> None:
+    tutor, stranger = await a_tutor(service), await a_tutor(service)
+    student, review = await a_review(service, tutor)
+    await tutor.changes(status="rejected")
+
+    for path in (f"/api/reviews/tutors/{tutor.id}", f"/api/tutors/{tutor.id}/reviews"):
+        for client in (tutor.client, service.person(next_id(), "admin")):
+            assert [found["id"] for found in (await client.get(path)).json()] == [review["id"]]
+        for client in (stranger.client, student.client):
+            assert (await client.get(path)).status_code == 404
+
+
 async def test_the_tutor_answers_once(service: Harness) -> None:
     tutor = await a_tutor(service)
     _, review = await a_review(service, tutor)
