@@ -18,7 +18,12 @@ UNUSED: dict[str, Any] = dict.fromkeys(NEEDED, "nobody asks for it")
 
 def document() -> dict[str, Any]:
     """The merged document."""
-    return merge({name: _of(name) for name in SERVICES}, Routes(), PUBLIC_URL)
+    return merge(documents(), Routes(), PUBLIC_URL)
+
+
+def documents() -> dict[str, dict[str, Any]]:
+    """What each service says of itself."""
+    return {name: _of(name) for name in SERVICES}
 
 
 def render(document: dict[str, Any]) -> str:

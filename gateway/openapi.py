@@ -1,6 +1,5 @@
 """One OpenAPI document out of the services': what is reachable from outside, one schema per name, security as in the table."""
 
-import json
 import re
 from typing import Any
 
@@ -28,6 +27,9 @@ PROBLEM: Json = {
         },
     },
 }
+AMBIGUOUS = ("MessageView", "SubjectView")
+"""Names that several services use, each for something else: every service's is known under its own name and this one. They are
+listed because names that depended on who has answered yet would be other ones after a restart."""
 OURS = ("Problem", "FieldProblem", "HTTPValidationError", "ValidationError")  # one schema of our own stands for all of these
 SECURITY: Json = {
     "bearer": {
@@ -58,22 +60,18 @@ NEEDS: dict[Access, list[Json]] = {
 
 
 def merge(documents: dict[str, Json], routes: Routes, public_url: str) -> Json:
-    """The document for clients. The same documents give the same bytes, whatever order they came in."""
+    """The document for clients. What it says of a service does not depend on which others are known."""
     documents = {service: documents[service] for service in sorted(documents)}
-    schemas = {service: _schemas(document) for service, document in documents.items()}
-    clashing = _clashing(schemas)
     paths: Json = {"/health": {"get": _health_operation()}}
     components: Json = {"Problem": PROBLEM}
     tags: dict[str, Json] = {"health": {"name": "health", "description": "Is everything there?"}}
-    seen: set[str] = set()
     for service, document in documents.items():
-        names = {name: f"{service.title()}{name}" for name in schemas[service] if name in clashing}
-        names |= dict.fromkeys(OURS, "Problem")
+        names = {name: f"{service.title()}{name}" for name in AMBIGUOUS} | dict.fromkeys(OURS, "Problem")
         for path, item in document.get("paths", {}).items():
-            if (kept := _item(service, path, _renamed(item, names), routes, seen)) is not None:
+            if (kept := _item(service, path, _renamed(item, names), routes)) is not None:
                 paths[path] = kept
         components |= {
-            names.get(name, name): _titled(name, _renamed(schema, names), names) for name, schema in schemas[service].items()
+            names.get(name, name): _titled(name, _renamed(schema, names), names) for name, schema in _schemas(document).items()
         }
         tags[service] = {"name": service, "description": document.get("info", {}).get("description", f"What {service} owns.")}
         tags |= {tag["name"]: tag for tag in document.get("tags", [])}
@@ -97,23 +95,6 @@ def _schemas(document: Json) -> Json:
     return {name: schema for name, schema in schemas.items() if name not in OURS}
 
 
-def _clashing(schemas: dict[str, Json]) -> set[str]:
-    """Names that mean different things in different services, or refer to such a name."""
-    owners: dict[str, list[Json]] = {}
-    for mine in schemas.values():
-        for name, schema in mine.items():
-            owners.setdefault(name, []).append(schema)
-    shared = {name: found for name, found in owners.items() if len(found) > 1}
-    clashing = {name for name, found in shared.items() if any(schema != found[0] for schema in found)}
-    while more := {name for name, found in shared.items() if name not in clashing and _refers(found[0]) & clashing}:
-        clashing |= more
-    return clashing
-
-
-def _refers(schema: Json) -> set[str]:
-    return set(re.findall(rf'"{REF}([^"]+)"', json.dumps(schema)))
-
-
 def _renamed(node: Any, names: dict[str, str]) -> Any:
     if isinstance(node, dict):
         return {
@@ -130,21 +111,18 @@ def _titled(name: str, schema: Json, names: dict[str, str]) -> Json:
     return schema | {"title": names[name]} if name in names and schema.get("title") == name else schema
 
 
-def _item(service: str, path: str, item: Json, routes: Routes, seen: set[str]) -> Json | None:
+def _item(service: str, path: str, item: Json, routes: Routes) -> Json | None:
     """The path's item as it is from outside, or None when it is not reachable there."""
     plain = canonical(re.sub(r"\{[^}]*\}", "1", path).encode())
     route = routes.find(plain) if plain else None
     if route is None or route.service != service:
         return None
-    return {key: _operation(service, key, path, value, route, seen) if key in METHODS else value for key, value in item.items()}
+    return {key: _operation(service, key, path, value, route) if key in METHODS else value for key, value in item.items()}
 
 
-def _operation(service: str, method: str, path: str, operation: Json, route: Route, seen: set[str]) -> Json:
+def _operation(service: str, method: str, path: str, operation: Json, route: Route) -> Json:
     tags = operation.get("tags") or [service]
     name = operation.get("operationId") or f"{service}_{method}_{re.sub(r'[^a-z0-9]+', '_', path.lower()).strip('_')}"
-    while name in seen:
-        name += f"_{method}"
-    seen.add(name)
     access = route.needs(method.upper())
     statuses = {*BEHIND, *(["429"] if route.rate is not Class.UNLIMITED else []), *(["401"] if access is not Access.OPEN else [])}
     ours = {status: {"$ref": f"#/components/responses/Problem{status}"} for status in sorted(statuses)}

@@ -9,14 +9,20 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from deploy import openapi
-from gateway.routes import SERVICES
+from gateway.openapi import merge
+from gateway.routes import SERVICES, Routes
 from tests.contracts.examples import ENDPOINTS, REFUSALS, load
 from tests.contracts.openapi import Judge
 
 
 @pytest.fixture(scope="module")
-def document() -> dict[str, Any]:
-    return openapi.document()
+def known() -> dict[str, dict[str, Any]]:
+    return openapi.documents()
+
+
+@pytest.fixture(scope="module")
+def document(known: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    return merge(known, Routes(), openapi.PUBLIC_URL)
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +32,21 @@ def operations(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
 
 def test_docs_openapi_json_is_up_to_date(document: dict[str, Any]) -> None:
     assert openapi.FILE.read_text() == openapi.render(document), "run `make openapi`"
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_what_is_said_of_a_service_does_not_depend_on_which_others_are_known(
+    known: dict[str, dict[str, Any]], document: dict[str, Any], name: str
+) -> None:
+    """A gateway that starts before a service has not heard of it yet: clients made of either document are the same."""
+    alone = {name: known[name]}
+    others = {other: known[other] for other in SERVICES if other != name}
+
+    for found in (merge(some, Routes(), openapi.PUBLIC_URL) for some in (alone, others)):
+        assert {path for path, item in found["paths"].items() if item != document["paths"][path]} == set()
+        for kind, parts in found["components"].items():
+            assert {key: part for key, part in parts.items() if part != document["components"][kind].get(key)} == {}, kind
+        assert [tag for tag in found["tags"] if tag not in document["tags"]] == []
 
 
 def test_it_is_valid_openapi_3_1(document: dict[str, Any]) -> None:
