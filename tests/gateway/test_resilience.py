@@ -1,11 +1,7 @@
 """Services come and go: whoever asks is told at once, in the usual shape, and nothing is done twice."""
 
 import asyncio
-import os
-import signal
 import statistics
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -14,7 +10,7 @@ import httpx
 import pytest
 
 from deploy.local import ports
-from tests.gateway.conftest import ROOT, Running, Services, StartGateway
+from tests.gateway.conftest import Running, Services, StartGateway
 from tests.gateway.keys import token
 from tests.gateway.raw import read_answer
 from tests.gateway.standin import Exchange, StandIn
@@ -223,95 +219,3 @@ async def test_a_service_with_a_long_line_is_busy_and_not_ill(start_gateway: Sta
     assert (health.status_code, health.json()["status"]) == (200, "healthy")
     for _, writer in connections:
         writer.close()
-
-
-async def test_a_gateway_told_to_stop_finishes_what_it_began(start_gateway: StartGateway, services: Services) -> None:
-    gateway = await start_gateway()
-    go_on = asyncio.Event()
-
-    async def wait(exchange: Exchange) -> None:
-        await go_on.wait()
-        await exchange.answer("200 OK", b'{"late": true}')
-
-    services["profiles"].on[PATH] = wait
-    reader, writer = await gateway.connect()
-    idle_reader, idle_writer = await gateway.connect()
-    writer.write(b"GET /api/subjects HTTP/1.1\r\nHost: a\r\n\r\n")
-
-    async def began() -> bool:
-        return bool(services["profiles"].seen)
-
-    await eventually(began)
-    gateway.process.send_signal(signal.SIGTERM)
-    assert await asyncio.wait_for(idle_reader.read(), 5) == b""
-    go_on.set()
-    answer = await read_answer(reader)
-
-    assert answer.json() == {"late": True}
-    assert answer.headers["connection"] == "close"
-    assert await reader.read() == b""
-    assert await gateway.stop() in (0, -signal.SIGTERM)
-    writer.close()
-    idle_writer.close()
-
-
-async def test_draining_under_load_fails_no_request(start_gateway: StartGateway, services: Services) -> None:
-    gateway = await start_gateway()
-    failed: list[str] = []
-    done = 0
-
-    async def knock() -> None:
-        nonlocal done
-        reader, writer = await gateway.connect()
-        while True:
-            writer.write(b"GET /api/utils/countries HTTP/1.1\r\nHost: a\r\n\r\n")
-            try:
-                answer = await read_answer(reader)
-            except (asyncio.IncompleteReadError, ConnectionError) as error:
-                failed.append(repr(error))
-                return
-            done += 1
-            if answer.headers.get("connection") == "close":
-                writer.close()
-                return
-
-    knocking = [asyncio.create_task(knock()) for _ in range(20)]
-
-    async def busy() -> bool:
-        return done > 500
-
-    await eventually(busy)
-    gateway.process.send_signal(signal.SIGTERM)
-    await asyncio.wait_for(asyncio.gather(*knocking), 10)
-
-    assert failed == []
-    await gateway.stop()
-
-
-@pytest.mark.parametrize(
-    ("variable", "value", "said"),
-    [
-        ("EDUSTREAM_RATE_LIMIT_LOGIN", "ten", "EDUSTREAM_RATE_LIMIT_LOGIN"),
-        ("TRUSTED_PROXIES", "10.0.0.0/99", "TRUSTED_PROXIES"),
-        ("CORS_ORIGINS", "example.com", "CORS_ORIGINS"),
-        ("BOOKINGS_URL", "bookings:8003", "BOOKINGS_URL"),
-        ("REDIS_URL", "localhost", "REDIS_URL"),
-        ("EDUSTREAM_PORT", "x", "EDUSTREAM_PORT"),
-        ("PUBLIC_URL", "api.example.com", "PUBLIC_URL"),
-    ],
-)
-def test_a_wrong_setting_refuses_to_start_with_a_sentence(variable: str, value: str, said: str) -> None:
-    environment = {
-        "PATH": os.environ["PATH"],
-        "REDIS_URL": "redis://127.0.0.1:1",
-        "AMQP_URL": "amqp://127.0.0.1:1",
-        variable: value,
-    }
-    run = subprocess.run(
-        [sys.executable, "-m", "gateway"], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=20, check=False
-    )
-
-    assert run.returncode == 1
-    assert run.stderr.startswith("gateway refuses to start: ")
-    assert said in run.stderr
-    assert len(run.stderr.splitlines()) == 1

@@ -8,19 +8,14 @@ import pytest
 
 from tests.gateway.conftest import Running, Services
 from tests.gateway.keys import token
-from tests.gateway.raw import ask, everything, read_answer
+from tests.gateway.raw import everything, read_answer
 from tests.gateway.standin import Exchange
 from tests.waiting import eventually
 
 MIB = 1024 * 1024
 PATH = "/api/subjects"
 ESTABLISHED, CLOSE_WAIT = "01", "08"
-UPLOAD = "/api/messages/with-attachment"
 AUTH = f"Authorization: Bearer {token(1)}\r\n".encode()
-
-
-def upload_head(extra: bytes, path: str = UPLOAD) -> bytes:
-    return b"POST %b HTTP/1.1\r\nHost: a\r\n%b%b\r\n" % (path.encode(), AUTH, extra)
 
 
 async def test_an_answer_is_passed_on_while_it_is_made(gateway: Running, services: Services) -> None:
@@ -43,59 +38,6 @@ async def test_an_answer_is_passed_on_while_it_is_made(gateway: Running, service
     assert first == b"5\r\nfirst\r\n"
     assert rest == b"6\r\nsecond\r\n0\r\n\r\n"
     writer.close()
-
-
-async def test_a_request_is_passed_on_while_it_is_sent(gateway: Running, services: Services) -> None:
-    pieces: asyncio.Queue[bytes] = asyncio.Queue()
-
-    async def take(exchange: Exchange) -> None:
-        async for piece in exchange.pieces():
-            pieces.put_nowait(piece)
-        await exchange.answer()
-
-    services["messaging"].on[UPLOAD] = take
-    reader, writer = await gateway.connect()
-    writer.write(upload_head(b"Transfer-Encoding: chunked\r\n") + b"3\r\none\r\n")
-    assert await asyncio.wait_for(pieces.get(), 5) == b"one"
-    writer.write(b"3;x=y\r\ntwo\r\n0\r\nX-Trailer: dropped\r\n\r\n")
-    assert await asyncio.wait_for(pieces.get(), 5) == b"two"
-
-    assert (await read_answer(reader)).status == 200
-    writer.close()
-
-
-async def test_many_large_uploads_are_not_held(gateway: Running, http: httpx.AsyncClient, services: Services) -> None:
-    """The service takes nothing until all clients have sent what they can."""
-    go_on = asyncio.Event()
-    taken: list[int] = []
-
-    async def take(exchange: Exchange) -> None:
-        await go_on.wait()
-        taken.append(len(await exchange.read_body()))
-        await exchange.answer()
-
-    services["messaging"].on[UPLOAD] = take
-    size, count = 5 * MIB, 20
-    await http.get(PATH)
-    before = gateway.memory()
-    connections = [await gateway.connect() for _ in range(count)]
-    for _, writer in connections:
-        writer.write(upload_head(b"Content-Length: %d\r\n" % size) + bytes(size))
-
-    async def all_began() -> bool:
-        return len(services["messaging"].seen) == count
-
-    await eventually(all_began)
-    grown = gateway.memory() - before
-    go_on.set()
-    answers = await asyncio.gather(*(read_answer(reader) for reader, _ in connections))
-
-    assert taken == [size] * count
-    assert {a.status for a in answers} == {200}
-    assert grown < count * 2 * MIB
-    assert gateway.memory() - before < count * 2 * MIB
-    for _, writer in connections:
-        writer.close()
 
 
 async def test_a_large_download_waits_for_a_slow_reader(gateway: Running, http: httpx.AsyncClient, services: Services) -> None:
@@ -148,18 +90,6 @@ async def test_a_client_that_never_reads_is_not_answered_forever(gateway: Runnin
     writer.close()
 
 
-async def test_a_small_body_is_awaited_before_a_service_is_asked(gateway: Running, services: Services) -> None:
-    reader, writer = await gateway.connect()
-    writer.write(b"POST /auth/login HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbo")
-    for _ in range(3):
-        assert (await ask(gateway, b"GET /auth/jwks HTTP/1.1\r\nHost: a\r\n\r\n")).status == 200
-    assert not [seen for seen in services["auth"].seen if seen.target == "/auth/login"]
-
-    writer.write(b"dy")
-    assert (await read_answer(reader)).json()["size"] == 4
-    writer.close()
-
-
 async def test_a_client_that_leaves_while_waiting_takes_its_request_along(
     gateway: Running, http: httpx.AsyncClient, services: Services
 ) -> None:
@@ -178,28 +108,6 @@ async def test_a_client_that_leaves_while_waiting_takes_its_request_along(
 
     await eventually(began)
     writer.close()
-    await asyncio.wait_for(gone.wait(), 2)
-
-
-async def test_a_client_that_leaves_in_an_upload_takes_its_request_along(
-    gateway: Running, http: httpx.AsyncClient, services: Services
-) -> None:
-    gone = asyncio.Event()
-
-    async def take(exchange: Exchange) -> None:
-        with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
-            await exchange.read_body()
-        gone.set()
-
-    services["messaging"].on[UPLOAD] = take
-    _, writer = await gateway.connect()
-    writer.write(upload_head(b"Content-Length: 100000\r\n") + bytes(1000))
-
-    async def began() -> bool:
-        return bool(services["messaging"].seen)
-
-    await eventually(began)
-    writer.transport.abort()
     await asyncio.wait_for(gone.wait(), 2)
 
 
@@ -331,70 +239,6 @@ async def test_an_http_1_0_client_gets_an_answer_it_understands(gateway: Running
 
     assert got.endswith(b"connection: close\r\n\r\nabc")
     assert b"transfer-encoding" not in got
-
-
-async def test_a_client_is_told_to_go_on_only_when_its_request_is_welcome(gateway: Running, services: Services) -> None:
-    reader, writer = await gateway.connect()
-    writer.write(upload_head(b"Content-Length: 4\r\nExpect: 100-continue\r\n"))
-    assert (await read_answer(reader)).status == 100
-    writer.write(b"body")
-    assert (await read_answer(reader)).json()["size"] == 4
-    assert services["messaging"].seen[-1].get("expect") is None
-    writer.close()
-
-    for head, status in (
-        (b"POST /auth/me HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n", 401),
-        (upload_head(b"Content-Length: 99999999\r\nExpect: 100-continue\r\n"), 413),
-    ):
-        answer = await ask(gateway, head)
-        assert answer.status == status
-        assert answer.headers["connection"] == "close"
-
-
-async def test_an_early_refusal_of_a_small_body_keeps_the_connection(gateway: Running, services: Services) -> None:
-    reader, writer = await gateway.connect()
-    writer.write(b"POST /auth/me HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n")
-    assert (await read_answer(reader)).status == 401
-    writer.write(b"bodyGET /api/subjects HTTP/1.1\r\nHost: a\r\n\r\n")
-    assert (await read_answer(reader)).json()["target"] == "/api/subjects"
-    writer.close()
-
-
-@pytest.mark.parametrize(
-    ("path", "size", "status"),
-    [(UPLOAD, 11 * MIB, 200), (UPLOAD, 13 * MIB, 413), ("/api/messages", MIB, 200), ("/api/messages", 2 * MIB, 413)],
-)
-@pytest.mark.parametrize("chunked", [False, True])
-async def test_a_body_has_a_limit(gateway: Running, services: Services, path: str, size: int, status: int, chunked: bool) -> None:
-    reader, writer = await gateway.connect()
-    if chunked:
-        writer.write(upload_head(b"Transfer-Encoding: chunked\r\n", path))
-        for _ in range(size // 65_536):
-            writer.write(b"10000\r\n" + bytes(65_536) + b"\r\n")
-        writer.write(b"0\r\n\r\n")
-    else:
-        writer.write(upload_head(b"Content-Length: %d\r\n" % size, path) + bytes(size))
-    answer = await asyncio.wait_for(read_answer(reader), 15)
-
-    assert answer.status == status
-    if status == 413:
-        assert answer.json()["code"] == "too_large"
-    else:
-        assert answer.json()["size"] == size
-    writer.close()
-
-
-async def test_a_service_may_answer_before_it_has_read_everything(gateway: Running, services: Services) -> None:
-    async def refuse(exchange: Exchange) -> None:
-        await exchange.answer("415 Unsupported Media Type", b'{"detail": "no"}', "Connection: close")
-        exchange.writer.close()
-
-    services["messaging"].on[UPLOAD] = refuse
-    reader, writer = await gateway.connect()
-    writer.write(upload_head(b"Content-Length: 8000000\r\n") + bytes(100_000))
-
-    assert (await asyncio.wait_for(read_answer(reader), 5)).status == 415
-    writer.close()
 
 
 async def test_nothing_is_left_open(gateway: Running, services: Services) -> None:

@@ -4,23 +4,17 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator
 from http import HTTPStatus
 
 import httpx
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
-from websockets.frames import Frame, Opcode
-from websockets.http11 import Request, Response
-from websockets.typing import Subprotocol
 
-from gateway.frames import FrameMeter, FrameTooLarge, close_frame
 from tests.gateway.conftest import Running, Services, StartGateway
+from tests.gateway.hub import Hub, serving
 from tests.gateway.keys import token
 from tests.gateway.raw import ask
 from tests.waiting import eventually
@@ -28,53 +22,15 @@ from tests.waiting import eventually
 FRAME = 4096
 
 
-@dataclass
-class Hub:
-    """A notifications service that echoes, or does what `on_connect` says."""
-
-    server: Server
-    requests: list[Request] = field(default_factory=list)
-    connections: list[ServerConnection] = field(default_factory=list)
-    on_connect: Callable[[ServerConnection], Awaitable[None]] | None = None
-    reject: HTTPStatus | None = None
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server.sockets[0].getsockname()[1]}"
-
-
 @pytest.fixture(scope="module")
 async def module_hub() -> AsyncIterator[Hub]:
-    found: list[Hub] = []
-
-    async def handle(connection: ServerConnection) -> None:
-        hub = found[0]
-        assert connection.request is not None
-        hub.requests.append(connection.request)
-        hub.connections.append(connection)
-        if hub.on_connect is not None:
-            await hub.on_connect(connection)
-            return
-        async for message in connection:
-            await connection.send(message)
-
-    def check(connection: ServerConnection, request: Request) -> Response | None:
-        status = found[0].reject
-        return connection.respond(status, "no") if status else None
-
-    def choose(_connection: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:
-        return offered[0] if offered else None
-
-    async with serve(handle, "127.0.0.1", 0, process_request=check, ping_interval=None, select_subprotocol=choose) as server:
-        found.append(Hub(server))
-        yield found[0]
+    async with serving() as hub:
+        yield hub
 
 
 @pytest.fixture
 def hub(module_hub: Hub) -> Hub:
-    module_hub.requests.clear()
-    module_hub.connections.clear()
-    module_hub.on_connect, module_hub.reject = None, None
+    module_hub.clear()
     return module_hub
 
 
@@ -316,32 +272,3 @@ async def test_a_gateway_told_to_stop_says_so_to_its_sockets(start_gateway: Star
 
     assert ws.close_code == 1012
     await asyncio.wait_for(gateway.process.wait(), 10)
-
-
-FRAMES = st.tuples(st.sampled_from([Opcode.TEXT, Opcode.BINARY, Opcode.PING, Opcode.CONT]), st.integers(0, 7_000))
-
-
-@settings(deadline=None)
-@given(st.lists(FRAMES, max_size=5), st.integers(1, 5_000), st.booleans())
-def test_frames_are_followed_however_they_are_cut(frames: list[tuple[Opcode, int]], cut: int, mask: bool) -> None:
-    wire = b"".join(
-        Frame(opcode, bytes(min(size, 125) if opcode is Opcode.PING else size)).serialize(mask=mask) for opcode, size in frames
-    )
-    meter = FrameMeter(7_000)
-    for at in range(0, len(wire), cut):
-        assert not meter.closing
-        meter.feed(wire[at : at + cut])
-    assert meter.between
-    meter.feed(Frame(Opcode.CLOSE, b"\x03\xe8").serialize(mask=mask))
-    assert meter.closing
-
-
-def test_a_frame_too_large_is_seen_in_its_header() -> None:
-    meter = FrameMeter(100)
-    header = Frame(Opcode.BINARY, bytes(101)).serialize(mask=False)[:2]
-    with pytest.raises(FrameTooLarge):
-        meter.feed(header)
-
-
-def test_our_close_frame_is_one() -> None:
-    assert close_frame(1013, "later") == Frame(Opcode.CLOSE, b"\x03\xf5later").serialize(mask=False)

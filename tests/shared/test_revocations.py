@@ -9,6 +9,8 @@ import pytest
 import redis.asyncio as redis
 import structlog
 from aio_pika.abc import AbstractChannel
+from hypothesis import given
+from hypothesis import strategies as st
 
 from shared import broker, revocations
 from shared.broker import Broker
@@ -21,6 +23,7 @@ from tests.waiting import eventually
 
 NOWHERE = "amqp://127.0.0.1:1/"
 UNTIL = datetime.now(UTC) + timedelta(minutes=20)
+FUTURE = time.time() + 86_400  # however long the whole suite takes
 
 
 @pytest.fixture
@@ -150,3 +153,36 @@ async def test_the_set_forgets_what_no_longer_matters(known: redis.Redis) -> Non
     await revocations.remember(known)
 
     assert await known.zcard(SET) == 0
+
+
+def test_revocations_are_forgotten_when_nothing_depends_on_them() -> None:
+    revocations = Revocations()
+    past = time.time() - 1
+    for number in range(1000):
+        revocations.revoke_user(number, 2, past)
+        revocations.revoke_session(str(number), past)
+    revocations._forget_at = 0
+    revocations.revoke_user(-1, 2, FUTURE)
+
+    assert len(revocations) == 1
+
+
+def test_many_revocations_cost_little_each() -> None:
+    revocations = Revocations()
+    started = time.perf_counter()
+    for number in range(50_000):
+        revocations.revoke_user(number, 2, FUTURE)
+
+    assert time.perf_counter() - started < 5, "the cost of each must not grow with their number"
+
+
+@given(st.lists(st.tuples(st.integers(1, 3), st.integers(1, 9)), max_size=30), st.integers(1, 3), st.integers(1, 9))
+def test_a_token_is_revoked_when_any_revocation_is_above_its_version(
+    revoked: list[tuple[int, int]], user_id: int, version: int
+) -> None:
+    revocations = Revocations()
+    for who, below in revoked:
+        revocations.revoke_user(who, below, FUTURE)
+
+    claims = Claims(user_id, Role.STUDENT, "s", version, (datetime.now(UTC) + timedelta(minutes=1)).timestamp())
+    assert revocations.has(claims) == any(who == user_id and version < below for who, below in revoked)

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -14,7 +13,7 @@ from hypothesis import strategies as st
 from services.auth.keys import SigningKey
 from shared import tokens
 from shared.errors import Unavailable
-from shared.tokens import Claims, InvalidToken, Revocations, Role, TokenVerifier
+from shared.tokens import InvalidToken, Role, TokenVerifier
 from tests.harness import SIGNING_KEY, token
 from tests.waiting import eventually
 
@@ -277,39 +276,6 @@ async def test_a_bounded_number_of_tokens_is_remembered(auth: Auth, monkeypatch:
         await verifier.verify(each)
 
     assert [verifier.recall(each) is not None for each in several] == [False, False, True, True, True]
-
-
-def test_revocations_are_forgotten_when_nothing_depends_on_them() -> None:
-    revocations = Revocations()
-    past = time.time() - 1
-    for number in range(1000):
-        revocations.revoke_user(number, 2, past)
-        revocations.revoke_session(str(number), past)
-    revocations._forget_at = 0
-    revocations.revoke_user(-1, 2, FUTURE)
-
-    assert len(revocations) == 1
-
-
-def test_many_revocations_cost_little_each() -> None:
-    revocations = Revocations()
-    started = time.perf_counter()
-    for number in range(50_000):
-        revocations.revoke_user(number, 2, FUTURE)
-
-    assert time.perf_counter() - started < 5, "the cost of each must not grow with their number"
-
-
-@given(st.lists(st.tuples(st.integers(1, 3), st.integers(1, 9)), max_size=30), st.integers(1, 3), st.integers(1, 9))
-def test_a_token_is_revoked_when_any_revocation_is_above_its_version(
-    revoked: list[tuple[int, int]], user_id: int, version: int
-) -> None:
-    revocations = Revocations()
-    for who, below in revoked:
-        revocations.revoke_user(who, below, FUTURE)
-
-    claims = Claims(user_id, Role.STUDENT, "s", version, (datetime.now(UTC) + timedelta(minutes=1)).timestamp())
-    assert revocations.has(claims) == any(who == user_id and version < below for who, below in revoked)
 
 
 async def _true(value: bool) -> bool:
