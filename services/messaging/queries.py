@@ -178,19 +178,46 @@ UPDATE idempotency_keys SET answer = answer || %(changes)s::jsonb
 WHERE user_id = %(sender_id)s AND (answer ->> 'id')::bigint = %(id)s
 """
 
-# Own messages first: the index holds the pair beside the words, so other people's messages are never looked at.
-_FOUND = """
+# Words are found in one of two ways. By their index, every message that has them is looked at: quick, unless they are common.
+# Then from the newest message back, until there are enough: CASE keeps the words from their index, and the planner from thinking
+# that hardly any message meets the condition, which would have it read and sort them all.
+_INDEXED = """
 FROM messages m
 WHERE ARRAY[m.low_id, m.high_id] @> %(mine)s::bigint[] AND m.text ILIKE %(longest)s::text AND m.text ILIKE ALL (%(all)s::text[])
 """
-# A word that is in a million messages is not counted a million times.
-FOUND_COUNT = f"SELECT count(*) FROM (SELECT {_FOUND} LIMIT %(most)s) AS counted"
-SEARCH = f"""
-SELECT {WITH_ATTACHMENT}, p.id AS other_id, p.name AS other_name
-FROM (SELECT m.* {_FOUND} ORDER BY m.id DESC LIMIT %(limit)s OFFSET %(offset)s) AS m
+_MEETS = """
+CASE WHEN coalesce(%(other_id)s::bigint IN (low_id, high_id), true) AND text ILIKE ALL (%(all)s::text[]) THEN true END
+"""
+_NEWEST = f"""
+FROM (
+  (SELECT * FROM messages WHERE low_id = %(user_id)s::bigint AND {_MEETS} ORDER BY id DESC LIMIT %(most)s)
+  UNION ALL
+  (SELECT * FROM messages WHERE high_id = %(user_id)s::bigint AND {_MEETS} ORDER BY id DESC LIMIT %(most)s)
+) AS m
+"""
+_SHOWN = """
 JOIN people p ON p.id = CASE %(user_id)s::bigint WHEN m.sender_id THEN m.recipient_id ELSE m.sender_id END
 LEFT JOIN attachments a ON a.message_id = m.id
 ORDER BY m.id DESC
+"""
+# Of the newest messages, how many have the words.
+LATELY_FOUND = """
+SELECT count(*) FROM (
+  (SELECT * FROM messages WHERE low_id = %(user_id)s::bigint ORDER BY id DESC LIMIT %(lately)s)
+  UNION ALL
+  (SELECT * FROM messages WHERE high_id = %(user_id)s::bigint ORDER BY id DESC LIMIT %(lately)s)
+) AS m
+WHERE ARRAY[m.low_id, m.high_id] @> %(mine)s::bigint[] AND m.text ILIKE ALL (%(all)s::text[])
+"""
+COUNT_INDEXED = f"SELECT count(*) FROM (SELECT {_INDEXED} LIMIT %(most)s) AS counted"
+COUNT_NEWEST = f"SELECT count(*) FROM (SELECT {_NEWEST} LIMIT %(most)s) AS counted"
+SEARCH_INDEXED = f"""
+SELECT {WITH_ATTACHMENT}, p.id AS other_id, p.name AS other_name
+FROM (SELECT m.* {_INDEXED} ORDER BY m.id DESC LIMIT %(limit)s OFFSET %(offset)s) AS m {_SHOWN}
+"""
+SEARCH_NEWEST = f"""
+SELECT {WITH_ATTACHMENT}, p.id AS other_id, p.name AS other_name
+FROM (SELECT m.* {_NEWEST} ORDER BY m.id DESC LIMIT %(limit)s OFFSET %(offset)s) AS m {_SHOWN}
 """
 
 ATTACHMENT = """

@@ -74,6 +74,9 @@ class Messages(_Table, table=True):
         sa.CheckConstraint(f"{LIVE} OR text = ''", "tombstone_has_no_text"),
         sa.UniqueConstraint("low_id", "high_id", "position", name="position_is_unique"),
         sa.Index("messages_unread", "recipient_id", "sender_id", postgresql_where=sa.text(f"read_at IS NULL AND {LIVE}")),
+        # From the newest message of a person back: the two that search for words that most messages have.
+        sa.Index("messages_of_low", "low_id", "id"),
+        sa.Index("messages_of_high", "high_id", "id"),
         # People first: whatever the words, only the searcher's own messages are looked at. A short pending list keeps reads flat.
         sa.Index(
             "messages_search",

@@ -20,7 +20,7 @@ from psycopg import sql
 from deploy.local.databases import connect, url_for
 from deploy.local.servers import Instance
 from services.messaging import queries
-from shared import migrations
+from shared import logs, migrations
 from tests.harness import Harness, running
 
 DATABASE = "edustream_bench_messaging"
@@ -130,6 +130,7 @@ async def application(url: str, redis_url: str, amqp_url: str) -> AsyncIterator[
 
 
 async def main(messages: int) -> None:
+    logs.configure("messaging", "WARNING")
     with Instance("test").session(keep=True) as urls:
         started = time.perf_counter()
         try:

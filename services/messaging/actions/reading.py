@@ -14,6 +14,8 @@ from shared.paging import Page
 
 READ_AT_ONCE = 1000  # message ids in one event
 COUNTED = 1000  # messages that a search found; more are not counted
+LATELY = 500  # messages to and from a person, of each, that say how common words are
+COMMON = 25  # of them
 
 
 class MessageNotFound(NotFound):
@@ -53,13 +55,17 @@ async def search(tx: Tx, actor: Principal, words: list[str], other_id: int | Non
     if other_id == actor.user_id:
         return [], 0
     wanted = {
+        "user_id": actor.user_id,
+        "other_id": other_id,
         "mine": [actor.user_id] if other_id is None else [actor.user_id, other_id],
         "longest": pattern(max(words, key=len)),
         "all": [pattern(word) for word in words],
     }
-    total: int = await tx.value(queries.FOUND_COUNT, **wanted, most=COUNTED)
-    found = await tx.all(Found, queries.SEARCH, **wanted, user_id=actor.user_id, limit=page.limit, offset=page.offset)
-    return found, total
+    is_common = await tx.value(queries.LATELY_FOUND, **wanted, lately=LATELY) >= COMMON
+    count, find = (queries.COUNT_NEWEST, queries.SEARCH_NEWEST) if is_common else (queries.COUNT_INDEXED, queries.SEARCH_INDEXED)
+    total: int = await tx.value(count, **wanted, most=COUNTED)
+    most = page.offset + page.limit
+    return await tx.all(Found, find, **wanted, most=most, limit=page.limit, offset=page.offset), total
 
 
 async def mark_read(tx: Tx, actor: Principal, message_id: int, now: datetime) -> Message:

@@ -1,13 +1,14 @@
 """Searching one's own messages."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, LiteralString
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.messaging import queries
+from services.messaging.actions import reading
 from services.messaging.search import highlight, pattern, words_of
 from tests.harness import Harness
 from tests.services.messaging.conversation import write
@@ -107,7 +108,7 @@ async def test_search_uses_its_index(service: Harness) -> None:
     params = {"mine": [ANNA], "longest": pattern("physics"), "all": [pattern("physics")], "most": 1000}
     async with service.database.transaction() as tx:
         await tx.run("SET LOCAL enable_seqscan = off")
-        plan = "\n".join(r["QUERY PLAN"] for r in await tx.rows(f"EXPLAIN {queries.FOUND_COUNT}", **params))
+        plan = "\n".join(r["QUERY PLAN"] for r in await tx.rows(f"EXPLAIN {queries.COUNT_INDEXED}", **params))
 
     assert "messages_search" in plan
     assert "Index Cond" in plan
@@ -118,7 +119,7 @@ async def test_search_uses_its_index(service: Harness) -> None:
 
 @pytest.mark.usefixtures("acquaintances")
 async def test_the_plan_kept_for_all_searches_reads_ones_own_messages_only(service: Harness) -> None:
-    statement = queries.SEARCH
+    statement = queries.SEARCH_INDEXED
     for number, name in enumerate(("mine", "longest", "all", "limit", "offset", "user_id"), 1):
         statement = statement.replace(f"%({name})s", f"${number}")
     async with service.database.transaction() as tx:
@@ -135,6 +136,55 @@ async def test_the_plan_kept_for_all_searches_reads_ones_own_messages_only(servi
 
     assert "messages_search" in str(plan)
     assert [n["Actual Rows"] for n in nodes(plan[0]["QUERY PLAN"][0]["Plan"]) if n.get("Relation Name") == "messages"] == [50]
+
+
+@pytest.mark.usefixtures("acquaintances")
+async def test_common_words_are_found_as_rare_ones_are(service: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    for n in range(6):
+        sender, recipient = ((ANNA, BOB), (EVE, ANNA), (BOB, EVE))[n % 3]
+        await write(service, sender, recipient, f"Lesson {n} about {'physics' if n % 2 else 'chemistry'}")
+    asked: list[tuple[int, str, dict[str, Any]]] = [
+        (ANNA, "lesson", {}),
+        (ANNA, "about physics", {}),
+        (ANNA, "lesson", {"user_id": EVE}),
+        (EVE, "LESSON", {"page": 2, "page_size": 2}),
+        (BOB, "nothing", {}),
+    ]
+
+    monkeypatch.setattr(reading, "COMMON", 0)
+    common = [await search(service, who, query, **params) for who, query, params in asked]
+    monkeypatch.setattr(reading, "COMMON", 1_000_000)
+    rare = [await search(service, who, query, **params) for who, query, params in asked]
+
+    assert common == rare
+    assert [found["total"] for found in common] == [4, 2, 2, 4, 0]
+
+
+@pytest.mark.usefixtures("acquaintances")
+@pytest.mark.parametrize("statement", [queries.COUNT_NEWEST, queries.SEARCH_NEWEST, queries.LATELY_FOUND])
+async def test_the_newest_messages_are_read_until_there_are_enough(service: Harness, statement: LiteralString) -> None:
+    values = {"user_id": 101, "other_id": None, "mine": "{101}", "all": "{%%lesson%%}", "most": 20, "lately": 20}
+    values |= {"limit": 20, "offset": 0}
+    names = [name for name in values if f"%({name})s" in statement]
+    kinds = ["text[]" if name == "all" else "bigint[]" if name == "mine" else "bigint" for name in names]
+    for number, name in enumerate(names, 1):
+        statement = statement.replace(f"%({name})s", f"${number}")
+    given = ", ".join("NULL" if values[name] is None else f"'{values[name]}'" for name in names)
+    async with service.database.transaction() as tx:
+        await tx.run(
+            """INSERT INTO messages (sender_id, recipient_id, position, text, created_at)
+               SELECT 1000 + n %% 50, 2000, n, 'about the lesson ' || n, now() FROM generate_series(1, 5000) AS n
+               UNION ALL SELECT 101, 102, n, 'about the lesson ' || n, now() FROM generate_series(1, 5000) AS n"""
+        )
+        await tx.run("ANALYZE messages")
+        await tx.run("SET LOCAL plan_cache_mode = force_generic_plan")
+        await tx.connection.execute(f"PREPARE newest ({', '.join(kinds)}) AS {statement}".encode())
+        plan = await tx.rows(f"EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE newest ({given})")
+        await tx.connection.execute("DEALLOCATE newest")
+
+    read = [n for n in nodes(plan[0]["QUERY PLAN"][0]["Plan"]) if n.get("Relation Name") == "messages"]
+    assert {n["Index Name"] for n in read} == {"messages_of_low", "messages_of_high"}
+    assert sum(n["Actual Rows"] + n.get("Rows Removed by Filter", 0) for n in read) <= 20
 
 
 @pytest.mark.usefixtures("acquaintances")
