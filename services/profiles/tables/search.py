@@ -47,7 +47,7 @@ class Catalogue(Table, table=True):
 
 class CatalogueCounts(Table, table=True):
     """How many rows of the catalogue share subject (0: any), language or currency ('': any), experience (-1: any) and rate
-    (0: any), so that a total is one row or the sum of few."""
+    (0: any), so that a total is one row or the sum of few. The key's index holds the number, too: one range of it is read."""
 
     __tablename__ = "catalogue_counts"
 
