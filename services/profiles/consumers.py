@@ -1,5 +1,7 @@
 """What the profiles service hears."""
 
+from datetime import UTC, datetime
+
 from services.profiles.actions import accounts, catalogue, students
 from services.profiles.queries.accounts import KEEP_PRESENCE
 from shared.db import Tx
@@ -13,7 +15,7 @@ subscriptions = Subscriptions("profiles")
 
 @subscriptions.on(*ACCOUNT_EVENTS)
 async def keep_account(tx: Tx, event: AccountEvent) -> None:
-    await accounts.keep(tx, event)
+    await accounts.keep(tx, event, datetime.now(UTC))
 
 
 @subscriptions.on(*BOOKING_EVENTS)

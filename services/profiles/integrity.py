@@ -1,5 +1,6 @@
 """What profiles owns and what it keeps of others, for the two sides to be compared."""
 
+from datetime import UTC, datetime
 from typing import Final
 
 from services.profiles.actions import subjects, tutors
@@ -12,7 +13,7 @@ from shared.outbox import publish
 
 async def _resend_tutors(tx: Tx, ids: list[int]) -> None:
     for tutor_id in sorted(ids):
-        await tutors.say_again(tx, tutor_id)
+        await tutors.say_again(tx, tutor_id, datetime.now(UTC))
 
 
 async def _resend_subjects(tx: Tx, ids: list[int]) -> None:

@@ -1,5 +1,6 @@
 """What the profiles service's worker does from time to time, and the commands of its command line."""
 
+from datetime import UTC, datetime
 from typing import LiteralString
 
 from services.profiles import photos
@@ -55,7 +56,7 @@ async def _refresh_some(database: Database) -> list[int]:
     async with database.transaction() as tx:
         ids = sorted(row["tutor_id"] for row in await tx.rows(queries.TAKE_STALE))
         for tutor_id in ids:
-            await tutors.changed(tx, tutor_id)
+            await tutors.changed(tx, tutor_id, datetime.now(UTC))
     return ids
 
 
@@ -113,7 +114,7 @@ async def _say_some_again(database: Database, after: int) -> list[int]:
     async with database.transaction() as tx:
         ids = [row["id"] for row in await tx.rows(queries.NEXT_IDS, after=after, batch=BATCH)]
         for tutor_id in ids:
-            await tutors.say_again(tx, tutor_id)
+            await tutors.say_again(tx, tutor_id, datetime.now(UTC))
     return ids
 
 

@@ -19,7 +19,7 @@ async def submit(tx: Tx, tutor_id: int, now: datetime) -> Profile:
     if profile.status == Status.PENDING:
         return profile
     after = move(Status(profile.status), Step.SUBMIT)
-    await _check_complete(tx, profile)
+    await _check_complete(tx, profile, now)
     profile = await _set(tx, tutor_id, after, now)
     await publish(tx, TutorSubmitted(tutor_id=profile.id, user_id=profile.user_id))
     return profile
@@ -28,9 +28,9 @@ async def submit(tx: Tx, tutor_id: int, now: datetime) -> Profile:
 async def approve(tx: Tx, auth: Neighbour, tutor_id: int, actor: Principal, now: datetime) -> Profile:
     """Let the tutor be found and booked. Raises `TutorNotFound`, `WrongStatus`, and `ProfileIncomplete` for what was taken out
     since it was submitted."""
-    before = await _find_teaching(tx, auth, tutor_id)
+    before = await _find_teaching(tx, auth, tutor_id, now)
     after = move(Status(before.status), Step.APPROVE)
-    await _check_complete(tx, before)
+    await _check_complete(tx, before, now)
     profile = await _set(tx, tutor_id, after, now, by=actor.user_id)
     await publish(
         tx,
@@ -42,7 +42,7 @@ async def approve(tx: Tx, auth: Neighbour, tutor_id: int, actor: Principal, now:
 
 async def reject(tx: Tx, auth: Neighbour, tutor_id: int, actor: Principal, reason: str, now: datetime) -> Profile:
     """Send the profile back with a reason. Raises `TutorNotFound`, `WrongStatus`."""
-    before = await _find_teaching(tx, auth, tutor_id)
+    before = await _find_teaching(tx, auth, tutor_id, now)
     profile = await _set(tx, tutor_id, move(Status(before.status), Step.REJECT), now, by=actor.user_id, reason=reason)
     await publish(
         tx,
@@ -52,20 +52,20 @@ async def reject(tx: Tx, auth: Neighbour, tutor_id: int, actor: Principal, reaso
     return profile
 
 
-async def _find_teaching(tx: Tx, auth: Neighbour, tutor_id: int) -> Profile:
+async def _find_teaching(tx: Tx, auth: Neighbour, tutor_id: int, now: datetime) -> Profile:
     """Whose account is closed, or no tutor's any more, is nobody to decide on; auth is asked before that counts. Raises
     `TutorNotFound`."""
     known = await tutors.find(tx, tutor_id)
     if not known.is_active:
-        await accounts.hear(tx, auth, known.user_id)  # before the profile is locked: accounts come first, as everywhere
+        await accounts.hear(tx, auth, known.user_id, now)  # before the profile is locked: accounts come first, as everywhere
     profile = await tutors.find_for_update(tx, tutor_id)
     if not profile.is_active:
         raise tutors.TutorNotFound
     return profile
 
 
-async def _check_complete(tx: Tx, profile: Profile) -> None:
-    windows = await tutors.windows_of(tx, profile)
+async def _check_complete(tx: Tx, profile: Profile, now: datetime) -> None:
+    windows = await tutors.windows_of(tx, profile, now)
     check_complete(
         title=profile.title,
         bio=profile.bio,
@@ -77,4 +77,4 @@ async def _check_complete(tx: Tx, profile: Profile) -> None:
 
 async def _set(tx: Tx, tutor_id: int, status: Status, now: datetime, by: int | None = None, reason: str | None = None) -> Profile:
     await tx.run(queries.SET_STATUS, tutor_id=tutor_id, status=status, now=now, by=by, reason=reason)
-    return await tutors.changed(tx, tutor_id)
+    return await tutors.changed(tx, tutor_id, now)

@@ -36,10 +36,10 @@ async def replace_week(
     profile = await tutors.find_for_update(tx, tutor_id)
     await tx.run(calendar.FORGET_PAST, tutor_id=tutor_id, since=oldest_day(now))
     await tx.run(calendar.CLEAR_WEEK, tutor_id=tutor_id)
-    _check_room(await tutors.windows_of(tx, profile), spans)
+    _check_room(await tutors.windows_of(tx, profile, now), spans)
     await _insert(tx, tutor_id, spans)
-    profile = await tutors.edit(tx, tutor_id, own_timezone=timezone or profile.own_timezone)
-    return profile, await tutors.windows_of(tx, profile)
+    profile = await tutors.edit(tx, tutor_id, now, own_timezone=timezone or profile.own_timezone)
+    return profile, await tutors.windows_of(tx, profile, now)
 
 
 async def add(tx: Tx, tutor_id: int, spans: Sequence[Span], now: datetime) -> list[Window]:
@@ -49,20 +49,20 @@ async def add(tx: Tx, tutor_id: int, spans: Sequence[Span], now: datetime) -> li
             check_within_reach(span.on_date, now)
     profile = await tutors.find_for_update(tx, tutor_id)
     await tx.run(calendar.FORGET_PAST, tutor_id=tutor_id, since=oldest_day(now))
-    kept = await tutors.windows_of(tx, profile)
+    kept = await tutors.windows_of(tx, profile, now)
     _check_room(kept, spans)
     check_apart(spans, [Span(w.weekday, w.on_date, w.start_minute, w.end_minute) for w in kept])
     added = await _insert(tx, tutor_id, spans)
-    await tutors.changed(tx, tutor_id)
+    await tutors.changed(tx, tutor_id, now)
     return added
 
 
-async def remove(tx: Tx, tutor_id: int, window_id: int) -> None:
+async def remove(tx: Tx, tutor_id: int, window_id: int, now: datetime) -> None:
     """Raises `WindowNotFound`."""
     await tutors.find_for_update(tx, tutor_id)  # the profile before its windows, as everybody locks them
     if not await tx.run(calendar.DELETE, tutor_id=tutor_id, window_id=window_id):
         raise WindowNotFound
-    await tutors.changed(tx, tutor_id)
+    await tutors.changed(tx, tutor_id, now)
 
 
 async def take_off(
@@ -72,7 +72,7 @@ async def take_off(
     check_within_reach(last, now)
     profile = await tutors.find_for_update(tx, tutor_id)
     await tx.run(calendar.FORGET_PAST_DAYS_OFF, tutor_id=tutor_id, since=oldest_day(now))
-    if len(await tutors.days_off_of(tx, profile)) >= MOST_DAYS_OFF:
+    if len(await tutors.days_off_of(tx, profile, now)) >= MOST_DAYS_OFF:
         raise TooManyWindows
     start, end = part or (None, None)
     day = await tx.one(
@@ -85,16 +85,16 @@ async def take_off(
         end_minute=end,
         reason=reason,
     )
-    await tutors.changed(tx, tutor_id)
+    await tutors.changed(tx, tutor_id, now)
     return day
 
 
-async def work_after_all(tx: Tx, tutor_id: int, day_off_id: int) -> None:
+async def work_after_all(tx: Tx, tutor_id: int, day_off_id: int, now: datetime) -> None:
     """Delete an exception. Raises `ExceptionNotFound`."""
     await tutors.find_for_update(tx, tutor_id)
     if not await tx.run(calendar.DELETE_DAY_OFF, tutor_id=tutor_id, day_off_id=day_off_id):
         raise ExceptionNotFound
-    await tutors.changed(tx, tutor_id)
+    await tutors.changed(tx, tutor_id, now)
 
 
 def _check_room(kept: Sequence[Window], added: Sequence[Span]) -> None:

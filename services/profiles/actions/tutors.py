@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import psycopg
@@ -56,7 +56,7 @@ async def find_shown(tx: Tx, tutor_id: int, viewer: int | None = None) -> Profil
     return profile
 
 
-async def edit(tx: Tx, tutor_id: int, **changes: Any) -> Profile:
+async def edit(tx: Tx, tutor_id: int, now: datetime, **changes: Any) -> Profile:
     """Change columns of the profile (names as in `Profile`)."""
     profile = await find_for_update(tx, tutor_id)
     if not changes:
@@ -64,19 +64,19 @@ async def edit(tx: Tx, tutor_id: int, **changes: Any) -> Profile:
     values = {field.name: getattr(profile, field.name) for field in dataclasses.fields(profile)} | changes
     values |= {name: Jsonb(values[name]) for name in ("certifications", "education", "subjects")}
     await tx.run(tutors.SAVE, **values)
-    return await changed(tx, tutor_id)
+    return await changed(tx, tutor_id, now)
 
 
-async def price(tx: Tx, tutor_id: int, **changes: Any) -> Profile:
+async def price(tx: Tx, tutor_id: int, now: datetime, **changes: Any) -> Profile:
     """Change rate, currency or both. Raises `RateNotPayable` where the two do not go together."""
-    profile = await edit(tx, tutor_id, **changes)
+    profile = await edit(tx, tutor_id, now, **changes)
     rate = profile.hourly_rate
     if rate is not None and rate % 1 and not reference.has_cents(profile.currency):
         raise RateNotPayable(f"hourly_rate: {profile.currency} has no cents, send a whole amount.")
     return profile
 
 
-async def choose_subjects(tx: Tx, tutor_id: int, subject_ids: list[int]) -> Profile:
+async def choose_subjects(tx: Tx, tutor_id: int, subject_ids: list[int], now: datetime) -> Profile:
     """Teach these subjects and no others. Raises `SubjectUnknown`, also when one is deleted meanwhile."""
     await tx.value(tutors.LOCK, tutor_id=tutor_id)
     await tx.run(tutors.DROP_SUBJECTS, tutor_id=tutor_id, subject_ids=subject_ids)
@@ -84,51 +84,51 @@ async def choose_subjects(tx: Tx, tutor_id: int, subject_ids: list[int]) -> Prof
         await tx.run(tutors.ADD_SUBJECTS, tutor_id=tutor_id, subject_ids=subject_ids)
     except psycopg.errors.ForeignKeyViolation as error:
         raise SubjectUnknown from error
-    return await changed(tx, tutor_id)
+    return await changed(tx, tutor_id, now)
 
 
-async def replace_photo(tx: Tx, tutor_id: int, name: str | None) -> Profile:
+async def replace_photo(tx: Tx, tutor_id: int, name: str | None, now: datetime) -> Profile:
     """Show another stored picture, or none; the file of the old one is to be deleted."""
     profile = await find_for_update(tx, tutor_id)
     await tx.run(tutors.KEEP_PHOTO, name=name)
     if profile.photo_name:
         await tx.run(tutors.DROP_PHOTO, name=profile.photo_name)
-    return await edit(tx, tutor_id, photo_name=name)
+    return await edit(tx, tutor_id, now, photo_name=name)
 
 
-async def changed(tx: Tx, tutor_id: int) -> Profile:
+async def changed(tx: Tx, tutor_id: int, now: datetime) -> Profile:
     """Say the new state to everybody, and enter it into (or take it out of) the catalogue."""
     await tx.run(tutors.BUMP, tutor_id=tutor_id)  # takes the row's lock: what is read next is the newest
     profile = await find(tx, tutor_id)
-    await publish(tx, TutorChanged(**await state(tx, profile)))
+    await publish(tx, TutorChanged(**await state(tx, profile, now)))
     await catalogue.enter(tx, profile)
     return profile
 
 
-async def say_again(tx: Tx, tutor_id: int) -> None:
+async def say_again(tx: Tx, tutor_id: int, now: datetime) -> None:
     """Say the state as it is, and enter it into the catalogue anew."""
     profile = await find_for_update(tx, tutor_id)
-    await publish(tx, TutorSnapshot(**await state(tx, profile)))
+    await publish(tx, TutorSnapshot(**await state(tx, profile, now)))
     await catalogue.enter(tx, profile)
 
 
-async def windows_of(tx: Tx, profile: Profile) -> list[Window]:
-    return (await windows_of_all(tx, [profile]))[profile.id]
+async def windows_of(tx: Tx, profile: Profile, now: datetime) -> list[Window]:
+    return (await windows_of_all(tx, [profile], now))[profile.id]
 
 
-async def windows_of_all(tx: Tx, profiles: Sequence[Profile]) -> dict[int, list[Window]]:
+async def windows_of_all(tx: Tx, profiles: Sequence[Profile], now: datetime) -> dict[int, list[Window]]:
     """Profile id → its windows, weekly ones first, without what is over."""
     found: dict[int, list[Window]] = {profile.id: [] for profile in profiles}
-    for window in await tx.all(Window, calendar.WINDOWS, tutor_ids=list(found), since=oldest_day(datetime.now(UTC))):
+    for window in await tx.all(Window, calendar.WINDOWS, tutor_ids=list(found), since=oldest_day(now)):
         found[window.tutor_id].append(window)
     return found
 
 
-async def days_off_of(tx: Tx, profile: Profile) -> list[DayOff]:
-    return await tx.all(DayOff, calendar.DAYS_OFF, tutor_id=profile.id, since=oldest_day(datetime.now(UTC)))
+async def days_off_of(tx: Tx, profile: Profile, now: datetime) -> list[DayOff]:
+    return await tx.all(DayOff, calendar.DAYS_OFF, tutor_id=profile.id, since=oldest_day(now))
 
 
-async def state(tx: Tx, profile: Profile) -> dict[str, Any]:
+async def state(tx: Tx, profile: Profile, now: datetime) -> dict[str, Any]:
     """The fields of every event about a tutor."""
     return {
         "tutor_id": profile.id,
@@ -142,8 +142,8 @@ async def state(tx: Tx, profile: Profile) -> dict[str, Any]:
         "currency": profile.currency,
         "timezone": profile.timezone,
         "subjects": [SubjectRef(id=s["id"], name=s["name"]) for s in profile.subjects],
-        "windows": [_window(w) for w in await windows_of(tx, profile)],
-        "days_off": [_day_off(d) for d in await days_off_of(tx, profile)],
+        "windows": [_window(w) for w in await windows_of(tx, profile, now)],
+        "days_off": [_day_off(d) for d in await days_off_of(tx, profile, now)],
     }
 
 

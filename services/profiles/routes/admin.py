@@ -16,18 +16,18 @@ router = APIRouter(prefix="/api/admin/tutors", tags=["Admin Panel"])
 
 
 @router.get("/pending")
-async def list_pending(_actor: Admin, tx: Reading, page: Paging100, photos: Photos) -> list[OwnProfile]:
+async def list_pending(_actor: Admin, tx: Reading, page: Paging100, photos: Photos, now: Now) -> list[OwnProfile]:
     """Profiles that wait for a decision, longest waiting first."""
     found = await tx.all(Profile, PENDING, viewer=None, limit=page.limit, offset=page.offset)
-    windows = await tutors.windows_of_all(tx, found)
+    windows = await tutors.windows_of_all(tx, found, now)
     return [OwnProfile.of(p, photos, windows[p.id]) for p in found]
 
 
 @router.get("/approved")
-async def list_approved(_actor: Admin, tx: Reading, page: Paging100, photos: Photos) -> list[OwnProfile]:
+async def list_approved(_actor: Admin, tx: Reading, page: Paging100, photos: Photos, now: Now) -> list[OwnProfile]:
     """Approved tutors, latest decision first."""
     found = await tx.all(Profile, APPROVED, viewer=None, limit=page.limit, offset=page.offset)
-    windows = await tutors.windows_of_all(tx, found)
+    windows = await tutors.windows_of_all(tx, found, now)
     return [OwnProfile.of(p, photos, windows[p.id]) for p in found]
 
 

@@ -14,10 +14,10 @@ router = APIRouter(prefix="/api/tutors/availability", tags=["Tutor Availability"
 
 
 @router.get("")
-async def list_windows(tutor_id: OwnTutor, tx: Transaction) -> list[WindowView]:
+async def list_windows(tutor_id: OwnTutor, tx: Transaction, now: Now) -> list[WindowView]:
     """Weekly windows, then those of single dates."""
     profile = await tutors.find(tx, tutor_id)
-    return [WindowView.of(w) for w in await tutors.windows_of(tx, profile)]
+    return [WindowView.of(w) for w in await tutors.windows_of(tx, profile, now)]
 
 
 @router.post("", status_code=201)
@@ -46,10 +46,10 @@ async def add_windows(
 
 
 @router.get("/exceptions")
-async def list_exceptions(tutor_id: OwnTutor, tx: Transaction) -> list[ExceptionView]:
+async def list_exceptions(tutor_id: OwnTutor, tx: Transaction, now: Now) -> list[ExceptionView]:
     """Days off that are not over, earliest first."""
     profile = await tutors.find(tx, tutor_id)
-    return [ExceptionView.of(d) for d in await tutors.days_off_of(tx, profile)]
+    return [ExceptionView.of(d) for d in await tutors.days_off_of(tx, profile, now)]
 
 
 @router.post("/exceptions", status_code=201)
@@ -66,13 +66,13 @@ async def add_exception(
 
 
 @router.delete("/exceptions/{exception_id}", status_code=204)
-async def delete_exception(exception_id: Id, tutor_id: OwnTutor, tx: Transaction) -> Response:
-    await calendar.work_after_all(tx, tutor_id, exception_id)
+async def delete_exception(exception_id: Id, tutor_id: OwnTutor, tx: Transaction, now: Now) -> Response:
+    await calendar.work_after_all(tx, tutor_id, exception_id, now)
     return Response(status_code=204)
 
 
 @router.delete("/{availability_id}", status_code=204)
-async def delete_window(availability_id: Id, tutor_id: OwnTutor, tx: Transaction) -> Response:
+async def delete_window(availability_id: Id, tutor_id: OwnTutor, tx: Transaction, now: Now) -> Response:
     """Lessons that are booked already stay."""
-    await calendar.remove(tx, tutor_id, availability_id)
+    await calendar.remove(tx, tutor_id, availability_id, now)
     return Response(status_code=204)

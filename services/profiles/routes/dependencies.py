@@ -7,7 +7,7 @@ from fastapi import Depends, Request
 from services.profiles.actions import accounts
 from services.profiles.queries import students
 from services.profiles.settings import ProfilesSettings
-from shared.auth import MaybeActor, Student, Tutor
+from shared.auth import MaybeActor, Now, Student, Tutor
 from shared.db import Database, Transaction
 from shared.neighbours import Neighbour
 from shared.storage import Storage
@@ -49,12 +49,12 @@ Base = Annotated[Database, Depends(_database)]
 Drawing = Annotated[Threads, Depends(_drawing)]
 
 
-async def _own_tutor(actor: Tutor, tx: Transaction, auth: Auth) -> int:
-    return await accounts.own_tutor_id(tx, auth, actor)
+async def _own_tutor(actor: Tutor, tx: Transaction, auth: Auth, now: Now) -> int:
+    return await accounts.own_tutor_id(tx, auth, actor, now)
 
 
-async def _own_student(actor: Student, tx: Transaction, auth: Auth) -> students.Student:
-    return await accounts.own_student(tx, auth, actor)
+async def _own_student(actor: Student, tx: Transaction, auth: Auth, now: Now) -> students.Student:
+    return await accounts.own_student(tx, auth, actor, now)
 
 
 OwnTutor = Annotated[int, Depends(_own_tutor)]

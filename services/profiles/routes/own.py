@@ -1,5 +1,7 @@
 """A tutor's own profile."""
 
+from datetime import datetime
+
 from fastapi import APIRouter
 
 from services.profiles.actions import approval, calendar, tutors
@@ -23,27 +25,27 @@ router = APIRouter(prefix="/api/tutors/me", tags=["Tutor Profiles"])
 
 
 @router.get("/profile")
-async def get_own_profile(tutor_id: OwnTutor, tx: Transaction, photos: Photos) -> OwnProfile:
+async def get_own_profile(tutor_id: OwnTutor, tx: Transaction, photos: Photos, now: Now) -> OwnProfile:
     """The profile as its owner sees it."""
-    return await _view(tx, await tutors.find(tx, tutor_id), photos)
+    return await _view(tx, await tutors.find(tx, tutor_id), photos, now)
 
 
 @router.patch("/about")
-async def change_about(body: AboutRequest, tutor_id: OwnTutor, tx: Transaction, photos: Photos) -> OwnProfile:
+async def change_about(body: AboutRequest, tutor_id: OwnTutor, tx: Transaction, photos: Photos, now: Now) -> OwnProfile:
     """Title, headline, texts, experience, languages."""
-    return await _view(tx, await tutors.edit(tx, tutor_id, **body.model_dump(exclude_unset=True)), photos)
+    return await _view(tx, await tutors.edit(tx, tutor_id, now, **body.model_dump(exclude_unset=True)), photos, now)
 
 
 @router.put("/subjects")
-async def choose_subjects(body: SubjectsRequest, tutor_id: OwnTutor, tx: Transaction, photos: Photos) -> OwnProfile:
+async def choose_subjects(body: SubjectsRequest, tutor_id: OwnTutor, tx: Transaction, photos: Photos, now: Now) -> OwnProfile:
     """What the tutor teaches: these subjects and no others."""
-    return await _view(tx, await tutors.choose_subjects(tx, tutor_id, body.subject_ids), photos)
+    return await _view(tx, await tutors.choose_subjects(tx, tutor_id, body.subject_ids, now), photos, now)
 
 
 @router.patch("/pricing")
-async def change_pricing(body: PricingRequest, tutor_id: OwnTutor, tx: Transaction, photos: Photos) -> OwnProfile:
+async def change_pricing(body: PricingRequest, tutor_id: OwnTutor, tx: Transaction, photos: Photos, now: Now) -> OwnProfile:
     """The price of an hour. Bookings made before keep theirs."""
-    return await _view(tx, await tutors.price(tx, tutor_id, **body.model_dump(exclude_unset=True)), photos)
+    return await _view(tx, await tutors.price(tx, tutor_id, now, **body.model_dump(exclude_unset=True)), photos, now)
 
 
 @router.put("/availability")
@@ -56,27 +58,31 @@ async def replace_week(body: WeekRequest, tutor_id: OwnTutor, tx: Transaction, n
 
 
 @router.put("/certifications")
-async def replace_certifications(body: CertificationsRequest, tutor_id: OwnTutor, tx: Transaction, photos: Photos) -> OwnProfile:
+async def replace_certifications(
+    body: CertificationsRequest, tutor_id: OwnTutor, tx: Transaction, photos: Photos, now: Now
+) -> OwnProfile:
     """All certifications."""
-    return await _view(tx, await tutors.edit(tx, tutor_id, **body.model_dump()), photos)
+    return await _view(tx, await tutors.edit(tx, tutor_id, now, **body.model_dump()), photos, now)
 
 
 @router.put("/education")
-async def replace_education(body: EducationRequest, tutor_id: OwnTutor, tx: Transaction, photos: Photos) -> OwnProfile:
+async def replace_education(body: EducationRequest, tutor_id: OwnTutor, tx: Transaction, photos: Photos, now: Now) -> OwnProfile:
     """All degrees."""
-    return await _view(tx, await tutors.edit(tx, tutor_id, **body.model_dump()), photos)
+    return await _view(tx, await tutors.edit(tx, tutor_id, now, **body.model_dump()), photos, now)
 
 
 @router.patch("/description")
-async def change_description(body: DescriptionRequest, tutor_id: OwnTutor, tx: Transaction, photos: Photos) -> OwnProfile:
+async def change_description(
+    body: DescriptionRequest, tutor_id: OwnTutor, tx: Transaction, photos: Photos, now: Now
+) -> OwnProfile:
     """The short description."""
-    return await _view(tx, await tutors.edit(tx, tutor_id, description=body.description), photos)
+    return await _view(tx, await tutors.edit(tx, tutor_id, now, description=body.description), photos, now)
 
 
 @router.patch("/video")
-async def change_video(body: VideoRequest, tutor_id: OwnTutor, tx: Transaction, photos: Photos) -> OwnProfile:
+async def change_video(body: VideoRequest, tutor_id: OwnTutor, tx: Transaction, photos: Photos, now: Now) -> OwnProfile:
     """The address of the video that introduces the tutor."""
-    return await _view(tx, await tutors.edit(tx, tutor_id, video_url=body.video_url), photos)
+    return await _view(tx, await tutors.edit(tx, tutor_id, now, video_url=body.video_url), photos, now)
 
 
 @router.post("/submit")
@@ -86,5 +92,5 @@ async def submit(tutor_id: OwnTutor, tx: Transaction, now: Now) -> SubmittedView
     return SubmittedView(message="Profile submitted for review", status=profile.status)
 
 
-async def _view(tx: Tx, profile: Profile, photos: str) -> OwnProfile:
-    return OwnProfile.of(profile, photos, await tutors.windows_of(tx, profile))
+async def _view(tx: Tx, profile: Profile, photos: str, now: datetime) -> OwnProfile:
+    return OwnProfile.of(profile, photos, await tutors.windows_of(tx, profile, now))

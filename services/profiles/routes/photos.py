@@ -31,19 +31,19 @@ async def change_photo(
 ) -> PhotoView:
     """A picture (JPEG, PNG, GIF, WebP; at most 5 MiB) that cards show instead of the account's avatar."""
     async with database.transaction() as tx:
-        tutor_id = await accounts.own_tutor_id(tx, auth, actor)
+        tutor_id = await accounts.own_tutor_id(tx, auth, actor, now)
     picture = await drawn_picture(request, drawing)  # takes its time: no transaction is open meanwhile
     name = await photos.store(database, files, picture)
     async with database.transaction() as tx:
-        await tutors.replace_photo(tx, tutor_id, name)
+        await tutors.replace_photo(tx, tutor_id, name, now)
     return PhotoView(photo_url=f"{url}/{name}", avatar_url=f"{url}/{name}", uploaded_at=now)
 
 
 @router.delete("/me/photo")
-async def delete_photo(tutor_id: OwnTutor, tx: Transaction, url: Photos) -> OwnProfile:
+async def delete_photo(tutor_id: OwnTutor, tx: Transaction, url: Photos, now: Now) -> OwnProfile:
     """Show the account's avatar again."""
-    profile = await tutors.replace_photo(tx, tutor_id, None)
-    return OwnProfile.of(profile, url, await tutors.windows_of(tx, profile))
+    profile = await tutors.replace_photo(tx, tutor_id, None, now)
+    return OwnProfile.of(profile, url, await tutors.windows_of(tx, profile, now))
 
 
 @router.head("/photos/{name}", include_in_schema=False, name="head_photo")

@@ -6,7 +6,7 @@ from services.profiles.actions import accounts, students
 from services.profiles.routes.dependencies import Auth, OwnStudent, Photos
 from services.profiles.views.students import MessageView, StudentRequest, StudentView
 from services.profiles.views.tutors import TutorCard
-from shared.auth import Student
+from shared.auth import Now, Student
 from shared.db import Reading, Transaction
 from shared.idempotency import OnceOnly
 from shared.paging import Paging100
@@ -22,10 +22,10 @@ async def get_student_profile(student: OwnStudent) -> StudentView:
 
 
 @router.patch("/api/profile/student/me")
-async def change_student_profile(body: StudentRequest, student: OwnStudent, auth: Auth, tx: Transaction) -> StudentView:
+async def change_student_profile(body: StudentRequest, student: OwnStudent, auth: Auth, tx: Transaction, now: Now) -> StudentView:
     """What is not sent stays. The time zone is the account's and changes there."""
     if body.timezone is not None:
-        await accounts.move_to_zone(tx, auth, student.user_id, body.timezone)
+        await accounts.move_to_zone(tx, auth, student.user_id, body.timezone, now)
     return StudentView.of(await students.edit(tx, student, body.model_dump(exclude_unset=True, exclude={"timezone"})))
 
 

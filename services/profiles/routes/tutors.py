@@ -13,7 +13,7 @@ from services.profiles.queries.students import STATISTICS, Statistics
 from services.profiles.routes.dependencies import Photos, Viewer
 from services.profiles.views.fields import Currency
 from services.profiles.views.tutors import TutorCard, TutorDetail, TutorPage
-from shared.auth import Actor
+from shared.auth import Actor, Now
 from shared.db import Reading
 from shared.paging import Paging
 from shared.types import MAX_ID, Id, SearchTerm
@@ -75,7 +75,7 @@ async def get_public_profile(tutor_id: Id, tx: Reading, viewer: Viewer, photos: 
 
 
 @router.get("/{tutor_id}")
-async def get_tutor(tutor_id: Id, actor: Actor, tx: Reading, viewer: Viewer, photos: Photos) -> TutorDetail:
+async def get_tutor(tutor_id: Id, actor: Actor, tx: Reading, viewer: Viewer, photos: Photos, now: Now) -> TutorDetail:
     """One tutor, with calendar and background. Who is not approved yet is seen by the tutor and administrators only."""
     profile = await tutors.find(tx, tutor_id, viewer)
     is_private = actor.is_admin or actor.user_id == profile.user_id
@@ -84,7 +84,7 @@ async def get_tutor(tutor_id: Id, actor: Actor, tx: Reading, viewer: Viewer, pho
     return TutorDetail.of(
         profile,
         photos,
-        await tutors.windows_of(tx, profile),
+        await tutors.windows_of(tx, profile, now),
         await tx.one(Statistics, STATISTICS, tutor_id=tutor_id),
         for_student=viewer is not None,
         with_private=is_private,

@@ -70,19 +70,20 @@ async def populate(service: Harness, size: int, seed: int = 1) -> tuple[list[Fou
 
 
 async def _tutor(tx: Tx, rng: random.Random, subjects: list[int]) -> Found:
-    user_id = next(_ids)
-    await accounts.keep(tx, UserRegistered(**account(user_id, "tutor", first_name="Some", last_name="Body")))
+    user_id, now = next(_ids), datetime.now(UTC)
+    await accounts.keep(tx, UserRegistered(**account(user_id, "tutor", first_name="Some", last_name="Body")), now)
     tutor_id = await tx.value("SELECT id FROM tutors WHERE user_id = %(user_id)s", user_id=user_id)
     taught = rng.sample(subjects, rng.randint(1, 3))
     rate, years = Decimal(rng.choice([20, 30, 30, 45])) + Decimal(rng.choice(["0", "0.50"])), rng.randint(0, 6)
     languages, words = rng.sample(LANGUAGES, rng.randint(0, 3)), rng.sample(WORDS, rng.randint(1, 4))
     currency = rng.choice(["USD", "EUR", "EUR"])
     rating, reviews = Decimal(rng.randint(2, 5)), rng.randint(1, 3)
-    await tx.run(SET_STATUS, tutor_id=tutor_id, status="approved", now=datetime.now(UTC), by=None, reason=None)
-    await tutors.choose_subjects(tx, tutor_id, taught)
+    await tx.run(SET_STATUS, tutor_id=tutor_id, status="approved", now=now, by=None, reason=None)
+    await tutors.choose_subjects(tx, tutor_id, taught, now)
     await tutors.edit(
         tx,
         tutor_id,
+        now,
         hourly_rate=rate,
         currency=currency,
         experience_years=years,

@@ -10,7 +10,7 @@ import pytest
 
 from services.profiles.actions import calendar as actions
 from services.profiles.queries import calendar
-from services.profiles.rules.calendar import Span
+from shared import auth
 from shared.errors import Unavailable
 from tests.harness import Harness
 from tests.services.profiles.people import Person, registers
@@ -221,14 +221,17 @@ async def test_impossible_exceptions_are_refused(tutor: Person, more: dict[str, 
     await tutor.call("POST", EXCEPTIONS, 422, json={"start_date": str(SOON)} | more)
 
 
-async def test_what_is_over_is_neither_listed_nor_told(service: Harness, tutor: Person) -> None:
-    tutor_id, then = (await tutor.profile())["id"], datetime.now(UTC) - timedelta(days=3)
-    async with service.database.transaction() as tx:
-        await actions.add(tx, tutor_id, [Span(None, then.date(), 540, 600)], then)
-        await actions.take_off(tx, tutor_id, then.date(), then.date(), None, None, then)
+async def test_what_is_over_is_neither_listed_nor_told(service: Harness, tutor: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    await tutor.call("POST", WINDOWS, 201, json=dated())
+    await tutor.call("POST", EXCEPTIONS, 201, json={"start_date": str(SOON)})
+    assert (len((await told(service))["windows"]), len((await told(service))["days_off"])) == (1, 1)
+
+    later = datetime.now(UTC) + timedelta(days=13)
+    monkeypatch.setitem(service.app.dependency_overrides, auth._now, lambda: later)
 
     assert await tutor.get(WINDOWS) == []
     assert await tutor.get(EXCEPTIONS) == []
+    await tutor.call("PATCH", "/api/tutors/me/about", json={"headline": "Ten years of calculus"})
     assert ((await told(service))["windows"], (await told(service))["days_off"]) == ([], [])
 
 
