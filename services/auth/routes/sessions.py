@@ -14,7 +14,7 @@ from services.auth.views import LoginRequest, LogoutRequest, RefreshRequest, Tok
 from shared.auth import Actor, Now, Principal, RequestOrigin, principal
 from shared.auth import origin as origin_of
 from shared.db import Transaction
-from shared.errors import Unauthorized
+from shared.errors import BadRequest, Unauthorized
 from shared.events.auth import AuthAudited
 from shared.outbox import publish
 from shared.tokens import InvalidToken, Role, TokenVerifier
@@ -62,6 +62,8 @@ async def _credentials(request: Request) -> LoginRequest:
     except ValidationError as error:
         wrong: list[Any] = [{**e, "loc": ("body", *e["loc"])} for e in error.errors(include_input=False)]
         raise RequestValidationError(wrong) from error
+    except UnicodeDecodeError as error:
+        raise BadRequest("The body is no text.") from error
     except (ValueError, RecursionError) as error:
         raise RequestValidationError([{"type": "json_invalid", "loc": ("body",), "msg": "must be a JSON object"}]) from error
 
