@@ -23,8 +23,6 @@ WITH_ID = [endpoint for endpoint in ENDPOINTS if "{" in endpoint]
 UNKNOWN = 2**53 - 1
 # Whoever has not written has an empty conversation: that is no reason to tell who exists.
 NEVER_UNKNOWN = ("GET /api/messages/threads/{other_user_id}", "PATCH /api/messages/threads/{other_user_id}/read-all")
-INVALID_IS_400 = ("POST /auth/register", "POST /api/bookings")
-WITH_BODY = [example for example in load() if example.body is not None and not example.note]
 
 
 @pytest.mark.parametrize("refusal", load(REFUSALS), ids=str)
@@ -79,40 +77,6 @@ async def test_an_id_that_is_none_is_refused(scenario: Scenario, judge: Judge, n
         answer = await client.request(*placed(endpoint, wrong))
 
         assert_refused(judge, endpoint, answer, 422, "validation_error")
-
-
-@pytest.mark.parametrize("example", WITH_BODY, ids=lambda example: example.endpoint)
-async def test_a_body_that_is_no_object_is_refused(
-    scenario: Scenario, judge: Judge, nobody: httpx.AsyncClient, example: Example
-) -> None:
-    client = client_of(example.endpoint, scenario, nobody)
-    for body in ("{", "[]", '"text"'):
-        answer = await client.request(*placed(example.endpoint, 1), content=body, headers={"Content-Type": "application/json"})
-
-        status = 400 if example.endpoint in INVALID_IS_400 else 422
-        assert_refused(judge, example.endpoint, answer, status, "validation_error")
-        assert problems([{"field": "<text>", "message": "<text>"}], answer.json()["errors"]) == []
-
-
-@pytest.mark.parametrize("example", WITH_BODY, ids=lambda example: example.endpoint)
-async def test_a_body_that_does_not_say_to_be_json_is_refused(
-    scenario: Scenario, judge: Judge, nobody: httpx.AsyncClient, example: Example
-) -> None:
-    client = client_of(example.endpoint, scenario, nobody)
-    for headers in ({}, {"Content-Type": "text/plain"}, {"Content-Type": "application/xml"}):
-        answer = await client.request(*placed(example.endpoint, 1), content=b"{}", headers=headers)
-
-        assert_refused(judge, example.endpoint, answer, 415, "unsupported_media_type")
-
-
-@pytest.mark.parametrize("example", WITH_BODY, ids=lambda example: example.endpoint)
-async def test_a_body_that_is_too_large_is_refused(
-    scenario: Scenario, judge: Judge, nobody: httpx.AsyncClient, example: Example
-) -> None:
-    huge = {"huge": "x" * 1_100_000}
-    answer = await client_of(example.endpoint, scenario, nobody).request(*placed(example.endpoint, 1), json=huge)
-
-    assert_refused(judge, example.endpoint, answer, 413)
 
 
 @pytest.mark.parametrize("path", sorted({endpoint.split()[1] for endpoint in ENDPOINTS}))
