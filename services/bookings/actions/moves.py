@@ -105,7 +105,8 @@ async def carry_out(
     """Make a move of a lesson whose row is locked, with all that follows from it: money, credits, events."""
     verdict = rules.moved(booking, move, by, now)
     after = await _write(tx, booking, verdict, move, by, now, reason, actor_id)
-    await publish(tx, EVENTS[move](**booking_state(after)))
+    # At the moment that the history has: when the tutor answered is the same for whoever heard it then and whoever asks later.
+    await publish(tx, EVENTS[move](occurred_at=now, **booking_state(after)))
     return after
 
 

@@ -50,7 +50,8 @@ async def favourites(tx: Tx, user_id: int, page: Page) -> list[Profile]:
 
 async def keep_lesson(tx: Tx, event: BookingEvent) -> None:
     """Take over what statistics need of a booking."""
-    await tx.run(
+    answered_at = _answered_at(event)
+    is_news = await tx.run(
         students.KEEP_LESSON,
         booking_id=event.booking_id,
         version=event.version,
@@ -58,8 +59,11 @@ async def keep_lesson(tx: Tx, event: BookingEvent) -> None:
         student_id=event.student_id,
         status=event.status,
         requested_at=event.created_at,
-        answered_at=_answered_at(event),
+        answered_at=answered_at,
+        knows_all=isinstance(event, BookingSnapshot),
     )
+    if answered_at is not None and not is_news:
+        await tx.run(students.KEEP_ANSWER, booking_id=event.booking_id, answered_at=answered_at)
 
 
 def _answered_at(event: BookingEvent) -> datetime | None:

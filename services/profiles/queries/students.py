@@ -54,13 +54,17 @@ WHERE mine.user_id = %(viewer)s::bigint AND t.status = 'approved' AND a.is_activ
   AND t.hourly_rate IS NOT NULL
 ORDER BY mine.created_at DESC, mine.tutor_id LIMIT %(limit)s::bigint OFFSET %(offset)s::bigint
 """
-# The answer is kept from whichever event brings it, the status only from the newest.
+# A snapshot knows all, also of a version that is known; of the other events each brings the answer that it was, or none.
 KEEP_LESSON = """
 INSERT INTO lessons AS known (booking_id, version, tutor_id, student_id, status, requested_at, answered_at)
 VALUES (%(booking_id)s, %(version)s, %(tutor_id)s, %(student_id)s, %(status)s, %(requested_at)s, %(answered_at)s)
-ON CONFLICT (booking_id) DO UPDATE SET
-  status = CASE WHEN known.version < excluded.version THEN excluded.status ELSE known.status END,
-  version = greatest(known.version, excluded.version), answered_at = least(known.answered_at, excluded.answered_at)
+ON CONFLICT (booking_id) DO UPDATE SET version = excluded.version, tutor_id = excluded.tutor_id,
+  student_id = excluded.student_id, status = excluded.status, requested_at = excluded.requested_at,
+  answered_at = CASE WHEN %(knows_all)s THEN excluded.answered_at ELSE least(known.answered_at, excluded.answered_at) END
+WHERE known.version < excluded.version OR %(knows_all)s AND known.version = excluded.version
+"""
+KEEP_ANSWER = """
+UPDATE lessons SET answered_at = least(answered_at, %(answered_at)s::timestamptz) WHERE booking_id = %(booking_id)s::bigint
 """
 # What is not answered yet, or was withdrawn before it was, says nothing of the tutor.
 STATISTICS = """

@@ -180,6 +180,8 @@ async def test_what_is_said_again_of_a_lesson_says_when_it_was_first_answered(se
     said = [e["data"]["answered_at"] for e in await service.outbox("bookings.booking.snapshotted.v1")]
     assert [at and datetime.fromisoformat(at) for at in said] == [first, None]
     assert asked == said
+    told = (await service.outbox("bookings.booking.confirmed.v1"))[0]["time"]
+    assert datetime.fromisoformat(told) == first  # the same for whoever heard it then
 
 
 async def test_what_differs_elsewhere_is_said_again(service: Harness) -> None:

@@ -226,8 +226,26 @@ async def test_an_answer_that_was_missed_is_learnt_from_a_snapshot(service: Harn
 
     known = booking(tutor, student, 3, "COMPLETED", answered_at=NOW - timedelta(hours=1))
     await service.deliver(BookingSnapshot(**known))
-    await service.deliver(BookingSnapshot(**booking(tutor, student, 3, "COMPLETED")))
+    await service.deliver(BookingSnapshot(**booking(tutor, student, 2, "CONFIRMED")))
     assert await statistics(student, tutor) == {"response_rate": 1.0, "response_time_minutes": 60}
+
+
+async def test_a_snapshot_overwrites_what_is_wrong_of_the_same_version(service: Harness) -> None:
+    tutor, student = await approved(service), await registers(service)
+    said = BookingSnapshot(**booking(tutor, student, 3, "COMPLETED", answered_at=NOW))
+    async with service.database.transaction() as tx:
+        await tx.run(
+            """INSERT INTO lessons (booking_id, version, tutor_id, student_id, status, requested_at, answered_at)
+            VALUES (%(booking_id)s, 3, 1000, 1001, 'EXPIRED', now(), '2020-01-01')""",
+            booking_id=said.booking_id,
+        )
+
+    await service.deliver(said)
+
+    async with service.database.reading() as tx:
+        (kept,) = await tx.rows("SELECT version, tutor_id, student_id, status, requested_at, answered_at FROM lessons")
+    whole = {"version": 3, "tutor_id": said.tutor_id, "student_id": said.student_id, "status": "COMPLETED"}
+    assert kept == whole | {"requested_at": said.created_at, "answered_at": said.answered_at}
 
 
 async def test_a_resync_says_everything_again_without_changing_it(service: Harness) -> None:
