@@ -3,6 +3,7 @@
 import asyncio
 import random
 import time
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -17,8 +18,8 @@ from shared.errors import Refusal, Unavailable
 from shared.events.base import Envelope, Event
 from shared.inbox import Subscriptions
 
-PREFETCH = 200
-AT_ONCE = 8  # events in work, if there are so many connections: their order does not matter, as it never does
+BATCH = 100  # events in one transaction: what costs most of a single one is to begin and to commit it
+PREFETCH = 4 * BATCH  # messages that are held at most: some come while a batch is in work
 SILENCE = 30.0  # seconds without a message after which the broker is taken to have failed
 OUTAGE = 300.0  # seconds that the database may be away
 BACK_OFF = (0.1, 5.0)  # seconds, first and longest
@@ -28,35 +29,17 @@ log = logs.get(__name__)
 
 async def replay(amqp_url: str, subscriptions: Subscriptions, database: Database) -> dict[str, int]:
     """Run the handlers of every subscribed event that the stream still has, whether they ran before or not: they must
-    bear that by themselves (versions, event ids as keys). Returns how many were `handled`, and how many `refused`."""
+    bear that by themselves (versions, event ids as keys). Returns how many were `handled`, and how many `refused`.
+
+    One batch at a time: two would wait for each other at whatever both count up."""
     done = {"handled": 0, "refused": 0}
     async with await aio_pika.connect(amqp_url, timeout=5) as connection:
         channel = await connection.channel(publisher_confirms=True)
         await broker.declare(channel)
         end = await _mark(channel)
-        await channel.set_qos(prefetch_count=PREFETCH)
-        stream = await channel.get_queue(broker.LOG)
-        gate = asyncio.Semaphore(min(AT_ONCE, database.pool.max_size))
-
-        async def again(body: bytes) -> None:
-            try:
-                if outcome := await _again(subscriptions, database, body):
-                    done[outcome] += 1
-            finally:
-                gate.release()
-
-        # No iterator: leaving it gives back what it has fetched beyond the end, which a stream answers by hanging up.
-        fetched: asyncio.Queue[AbstractIncomingMessage] = asyncio.Queue()
-        await stream.consume(fetched.put, arguments={"x-stream-offset": "first"})
-        async with asyncio.TaskGroup() as tasks:
-            while True:
-                async with asyncio.timeout(SILENCE):
-                    message = await fetched.get()
-                await message.ack()
-                if message.message_id == end:
-                    break
-                await gate.acquire()  # read no faster than is handled
-                tasks.create_task(again(message.body))
+        async for bodies in _batches(channel, end):
+            for outcome in await _again(subscriptions, database, bodies):
+                done[outcome] += 1
     return done
 
 
@@ -70,29 +53,58 @@ async def _mark(channel: AbstractChannel) -> str:
     return mark
 
 
-async def _again(subscriptions: Subscriptions, database: Database, body: bytes) -> str | None:
+async def _batches(channel: AbstractChannel, end: str) -> AsyncIterator[list[bytes]]:
+    """What the stream holds, from its start to the marker."""
+    await channel.set_qos(prefetch_count=PREFETCH)
+    stream = await channel.get_queue(broker.LOG)
+    # No iterator: leaving it gives back what it has fetched beyond the end, which a stream answers by hanging up.
+    fetched: asyncio.Queue[AbstractIncomingMessage] = asyncio.Queue()
+    await stream.consume(fetched.put, arguments={"x-stream-offset": "first"})
+    ended = False
+    while not ended:
+        async with asyncio.timeout(SILENCE):
+            message = await fetched.get()
+        bodies: list[bytes] = []
+        while not (ended := message.message_id == end):
+            bodies.append(message.body)
+            if len(bodies) == BATCH or fetched.empty():
+                break
+            message = fetched.get_nowait()
+        await message.ack(multiple=True)
+        if bodies:
+            yield bodies
+
+
+async def _again(subscriptions: Subscriptions, database: Database, bodies: Sequence[bytes]) -> list[str]:
+    """What became of each of them that was subscribed to. One that can never be handled takes none of the others along."""
     try:
-        envelope = Envelope.model_validate_json(body)
-        kind = subscriptions.kinds.get(envelope.type)
-        if kind is None:
-            return None
-        await _handle(subscriptions, database, envelope.event(kind))
+        events = [event for body in bodies if (event := _read(subscriptions, body))]
+        await _handle(subscriptions, database, events)
     except Unavailable:
         raise
     except (ValidationError, Refusal, psycopg.DataError) as error:  # will never work
+        if len(bodies) > 1:
+            return [outcome for body in bodies for outcome in await _again(subscriptions, database, [body])]
         log.warning("replay_refused", error=type(error).__name__)
-        return "refused"
-    return "handled"
+        return ["refused"]
+    return ["handled"] * len(events)
 
 
-async def _handle(subscriptions: Subscriptions, database: Database, event: Event) -> None:
+def _read(subscriptions: Subscriptions, body: bytes) -> Event | None:
+    envelope = Envelope.model_validate_json(body)
+    kind = subscriptions.kinds.get(envelope.type)
+    return envelope.event(kind) if kind else None
+
+
+async def _handle(subscriptions: Subscriptions, database: Database, events: Sequence[Event]) -> None:
     """Through hiccups of the database: what was done so far would be lost with the replay."""
     deadline, pause = time.monotonic() + OUTAGE, BACK_OFF[0]
     while True:
         try:
             async with database.transaction() as tx:
-                for handler in subscriptions.handlers[event.type]:
-                    await handler(tx, event)
+                for event in events:
+                    for handler in subscriptions.handlers[event.type]:
+                        await handler(tx, event)
             return
         except Unavailable:
             if time.monotonic() > deadline:
