@@ -24,6 +24,8 @@ BATCH: Final = 5000  # ids in one request
 PATIENCE: Final = "SET LOCAL statement_timeout = '60s'"  # a checksum reads a whole table
 AVATAR_NAME: Final = "regexp_replace(avatar_url, '^.*/', '')"
 """Of a replica that has the address of an account's picture: what comes after the host, which may be moved."""
+OLDEST_DAY: Final = "((now() AT TIME ZONE 'UTC') - interval '12 hours')::date"
+"""The earliest day that is today anywhere: calendars are compared from it on, since what is over is no longer said."""
 Side = Literal["owned", "replicas"]
 Ids = Annotated[list[int], Field(max_length=BATCH)]
 
@@ -55,6 +57,8 @@ class Replica(_Copy):
     owner: str
     removable: bool = field(default=True, kw_only=True)
     """False where deleting a row would take along what this service owns: what the owner does not know is then only told."""
+    rows: tuple[LiteralString, LiteralString] | None = field(default=None, kw_only=True)
+    """Where `table` sums up rows that have no versions: their table, and its column of the `id`. Those distrusted are deleted."""
 
 
 C = TypeVar("C", bound=_Copy)
@@ -168,9 +172,11 @@ def _take_repairs(routes: APIRouter, owned: Sequence[Owned], replicas: Sequence[
     @routes.post("/replicas/{entity}/distrust", status_code=204)
     async def distrust(entity: str, wanted: DistrustRequest, tx: Transaction) -> None:
         copy = _find(replicas, entity)
-        await tx.run(f"UPDATE {copy.table} SET {copy.version} = 0 WHERE {copy.id} = ANY(%(ids)s)", ids=wanted.outdated)
+        table, id_ = copy.rows or (copy.table, copy.id)
+        doubt: LiteralString = f"DELETE FROM {table}" if copy.rows else f"UPDATE {table} SET {copy.version} = 0"
+        await tx.run(f"{doubt} WHERE {id_} = ANY(%(ids)s)", ids=wanted.outdated)
         if copy.removable:
-            await tx.run(f"DELETE FROM {copy.table} WHERE {copy.id} = ANY(%(ids)s)", ids=wanted.unknown)
+            await tx.run(f"DELETE FROM {table} WHERE {id_} = ANY(%(ids)s)", ids=wanted.unknown)
 
 
 def _find(copies: Sequence[C], entity: str) -> C:

@@ -9,10 +9,16 @@ from services.bookings.queries.reviews import Rating
 from shared import integrity
 from shared.db import Tx
 from shared.events.bookings import PurchaseChanged, RatingChanged
-from shared.integrity import AVATAR_NAME, Owned, Replica
+from shared.integrity import AVATAR_NAME, OLDEST_DAY, Owned, Replica
 from shared.outbox import publish
 
 RATINGS_BY_IDS = "SELECT tutor_id, version, total_reviews, sum_of_ratings FROM ratings WHERE tutor_id = ANY(%(ids)s::bigint[])"
+ANSWERED_AT = """(
+  SELECT min(m.at) FROM booking_moves m
+  WHERE m.booking_id = bookings.id AND bookings.version > 1 AND m.move IN ('confirm', 'decline'))"""
+# Without what has passed since it was said.
+WINDOWS = f"""jsonb_path_query_array(windows, '$[*] ? (!(@.on < $day))', jsonb_build_object('day', {OLDEST_DAY}))"""
+DAYS_OFF = f"""jsonb_path_query_array(days_off, '$[*] ? (!(@.last < $day))', jsonb_build_object('day', {OLDEST_DAY}))"""
 
 
 async def resend_bookings(tx: Tx, ids: list[int]) -> None:
@@ -47,6 +53,7 @@ BOOKINGS = Owned(
         "refunded": "trim_scale(refunded)",
         "purchase_id": "purchase_id",
         "created_at": "created_at",
+        "answered_at": ANSWERED_AT,
     },
 )
 PURCHASES = Owned(
@@ -72,7 +79,7 @@ RATINGS = Owned(
     resend_ratings,
     id="tutor_id",
     fields={
-        "average_rating": "trim_scale(round(sum_of_ratings::numeric / nullif(total_reviews, 0), 2))",
+        "average_rating": "coalesce(trim_scale(round(sum_of_ratings::numeric / nullif(total_reviews, 0), 2)), 0)",
         "total_reviews": "total_reviews",
     },
 )
@@ -101,6 +108,9 @@ TUTORS = Replica(
         "hourly_rate": "trim_scale(hourly_rate)",
         "currency": "currency",
         "timezone": "timezone",
+        "subjects": "subjects",
+        "windows": WINDOWS,
+        "days_off": DAYS_OFF,
     },
 )
 

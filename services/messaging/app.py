@@ -5,11 +5,12 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
+from services.messaging import comparison
 from services.messaging.attachments import remove_doomed, storage_of
 from services.messaging.consumers import subscriptions
 from services.messaging.replicas import Owners
 from services.messaging.resync import resync
-from services.messaging.routes import replicas, router, uploads
+from services.messaging.routes import router, uploads
 from services.messaging.settings import MessagingSettings
 from shared.neighbours import Neighbour
 from shared.service import Service
@@ -31,7 +32,7 @@ async def setup(app: FastAPI) -> AsyncIterator[None]:
 service = Service(
     name="messaging",
     settings=MessagingSettings,
-    routers=(router, uploads, replicas),
+    routers=(router, uploads, comparison.router),
     subscriptions=subscriptions,
     jobs=(Job("remove_doomed_files", 30, remove_doomed),),
     setup=setup,

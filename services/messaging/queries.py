@@ -263,6 +263,10 @@ SELECT blocker_id, blocked_id, now() AS changed_at FROM blocks
 WHERE (blocker_id, blocked_id) > (%(blocker_id)s::bigint, %(blocked_id)s::bigint)
 ORDER BY blocker_id, blocked_id LIMIT %(batch)s FOR UPDATE
 """
+BLOCKS_OF = """
+SELECT blocker_id, blocked_id, now() AS changed_at FROM blocks
+WHERE blocker_id = ANY(%(ids)s::bigint[]) ORDER BY blocker_id, blocked_id FOR UPDATE
+"""
 BLOCKER = """
 SELECT blocker_id FROM blocks
 WHERE (blocker_id, blocked_id) IN ((%(one)s::bigint, %(other)s::bigint), (%(other)s::bigint, %(one)s::bigint))

@@ -23,30 +23,15 @@ from services.messaging.views import (
     ThreadView,
     UnreadView,
 )
-from shared import integrity
 from shared.auth import Actor, Now
 from shared.db import Database, Reading, Transaction
 from shared.http import answers_file
 from shared.idempotency import OnceOnly
-from shared.integrity import AVATAR_NAME, Replica
 from shared.paging import Paging, Paging50
 from shared.storage import Storage
 from shared.types import Id, SearchTerm
 
 router = APIRouter(prefix="/api/messages", tags=["Messages"])
-# People are part of the threads they wrote in, so one whom auth does not know is told of, not deleted.
-replicas = integrity.router(
-    replicas=(
-        Replica(
-            "user",
-            "people",
-            "auth",
-            fields={"name": "name", "avatar_name": AVATAR_NAME, "is_active": "is_active"},
-            removable=False,
-        ),
-        Replica("booking", "bookings", "bookings", fields={"student_id": "student_id", "tutor_user_id": "tutor_user_id"}),
-    )
-)
 uploads = APIRouter(prefix="/api/messages", tags=["Messages"], route_class=UploadRoute)
 
 

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from services.notifications import conversations, queries
+from services.notifications import comparison, conversations, queries
 from services.notifications.consumers import subscriptions
 from services.notifications.delivery import channels, sending
 from services.notifications.delivery.sending import Sender
@@ -15,7 +15,7 @@ from services.notifications.hub.hub import Hub
 from services.notifications.hub.presence import Presence
 from services.notifications.hub.protocol import SocketProtocol
 from services.notifications.hub.wire import Wire
-from services.notifications.routes import replicas, router
+from services.notifications.routes import router
 from services.notifications.settings import NotificationsSettings
 from shared.broker import Broker
 from shared.lasting import background
@@ -70,7 +70,7 @@ async def forget_live(runtime: Runtime) -> None:
 service = Service(
     name="notifications",
     settings=NotificationsSettings,
-    routers=(router, endpoint.router, replicas),
+    routers=(router, endpoint.router, comparison.router),
     subscriptions=subscriptions,
     jobs=(
         Job("send_letters", 1, Post().send_due),

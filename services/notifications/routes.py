@@ -1,31 +1,16 @@
 """HTTP edge of the notifications service: parse, call, answer."""
 
-from typing import Annotated, LiteralString
+from typing import Annotated
 
 from fastapi import APIRouter, Query
 
 from services.notifications import actions, queries
 from services.notifications.views import MarkedReadView, NotificationView, UnreadCountView
-from shared import integrity
 from shared.auth import Actor
 from shared.db import Reading, Transaction
-from shared.integrity import Replica
 from shared.paging import Paging
 from shared.types import Id
 
-# Field of the account's events → expression that yields it here.
-ACCOUNT: dict[str, LiteralString] = {
-    "email": "email",
-    "first_name": "first_name",
-    "timezone": "timezone",
-    "is_active": "is_active",
-    "email_notifications": "wants_email",
-    "push_notifications": "wants_push",
-    "sms_notifications": "wants_sms",
-    "purged": "is_purged",
-}
-
-replicas = integrity.router(replicas=(Replica("user", "people", "auth", fields=ACCOUNT),))
 router = APIRouter(prefix="/api/notifications", tags=["Notifications"])
 
 

@@ -6,8 +6,9 @@ from decimal import ROUND_HALF_UP, Decimal
 
 MISSING, OUTDATED = "missing", "outdated"
 UNKNOWN, AHEAD, ALTERED = "unknown to its owner", "ahead of its owner", "altered"
-LATE = frozenset({MISSING, OUTDATED, UNKNOWN})  # what an event on its way looks like; a deletion's too
-PROBLEMS = LATE | {AHEAD, ALTERED}
+# What an event on its way looks like; a deletion's too, and (altered) that of what has no version of its own, as a block.
+LATE = frozenset({MISSING, OUTDATED, UNKNOWN, ALTERED})
+PROBLEMS = LATE | {AHEAD}
 CENT = Decimal("0.01")
 
 # kind of activity → what is told; {who} did it or is concerned, {other} is the other side.

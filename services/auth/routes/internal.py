@@ -58,6 +58,6 @@ FIELDS = ("email", "role", "first_name", "last_name", "currency", "timezone", "i
 PREFERENCES = ("email_notifications", "push_notifications", "sms_notifications")
 LIFE = {"created_at": "created_at", "deleted_at": "deleted_at", "purged": "purged_at IS NOT NULL"}
 LOOKS: dict[str, LiteralString] = {"name": "first_name || ' ' || last_name", "avatar_name": "avatar_name"}
-comparison = integrity.router(
-    owned=[Owned("user", "accounts", snapshots.resend, fields={name: name for name in FIELDS + PREFERENCES} | LIFE | LOOKS)]
-)
+MAIL: dict[str, LiteralString] = {"email_until_purged": "CASE WHEN purged_at IS NULL THEN email ELSE '' END"}
+fields = {name: name for name in FIELDS + PREFERENCES} | LIFE | LOOKS | MAIL
+comparison = integrity.router(owned=[Owned("user", "accounts", snapshots.resend, fields=fields)])

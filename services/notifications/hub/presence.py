@@ -112,6 +112,11 @@ async def resync(runtime: Runtime) -> None:
         after = rows[-1]["user_id"]
 
 
+async def say_again(tx: Tx, user_ids: list[int]) -> None:
+    """Say of these people whether they are online."""
+    await publish(tx, *(PresenceChanged(**row) for row in await tx.rows(queries.SAID_OF, user_ids=user_ids)))
+
+
 async def forget_hubs(tx: Tx, hub_ids: list[UUID]) -> None:
     people = [row["user_id"] for row in await tx.rows(queries.PEOPLE_OF, hub_ids=hub_ids)]
     await _lock(tx, people)

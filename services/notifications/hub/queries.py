@@ -39,6 +39,9 @@ ONLINE = f"""
 SELECT p.user_id FROM threads t JOIN presence p ON p.user_id = t.other_id
 WHERE t.user_id = %(user_id)s AND p.is_online AND {NOT_BLOCKED} ORDER BY p.user_id LIMIT 1000
 """
+SAID_OF = """
+SELECT user_id, version, is_online FROM presence WHERE user_id = ANY(%(user_ids)s::bigint[]) AND version > 0 ORDER BY user_id
+"""
 NEXT = """
 SELECT user_id, version, is_online FROM presence WHERE user_id > %(after)s AND version > 0 ORDER BY user_id LIMIT %(batch)s
 """

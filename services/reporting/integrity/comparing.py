@@ -75,7 +75,7 @@ async def _round(peers: Peers, pair: Pair) -> int:
 async def _heal(peers: Peers, pair: Pair, problems: Mapping[int, str]) -> dict[int, str]:
     """Id → problem, of those that stay."""
     unknown = [id_ for id_, problem in problems.items() if problem == rules.UNKNOWN]
-    wrong = [id_ for id_, problem in problems.items() if problem not in (rules.UNKNOWN, rules.MISSING)]
+    wrong = [id_ for id_, problem in problems.items() if problem != rules.UNKNOWN]  # one missing may be a wrong tombstone
     await peers.distrust(pair.service, pair.entity, wrong, unknown)
     curable = [id_ for id_, problem in problems.items() if pair.removable or problem != rules.UNKNOWN]
     await peers.resend(pair.owner, pair.entity, [id_ for id_ in curable if problems[id_] != rules.UNKNOWN])

@@ -1,63 +1,66 @@
-"""Every replica of every service: what is planted in it is found, and healed by its owner's word."""
+"""Every replica of every service: whatever is planted in it is found, and healed by its owner's word."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from services.reporting import integrity as report_of
+from services.profiles.jobs import refresh_stale
 from services.reporting import rebuild as rebuilding
 from services.reporting.integrity import comparing, peers
 from services.reporting.integrity.peers import Peers
 from shared import integrity
 from shared.broker import Broker
-from shared.events.base import Envelope
 from shared.worker import Runtime
 from tests.harness import Harness
-from tests.servers import Databases
-from tests.services.conftest import Start
+from tests.services.reporting.platform import LESSONS, Platform
 from tests.services.reporting.test_exactness import rows as kept
 from tests.services.reporting.test_integrity import report
 
-SERVICES = ("auth", "profiles", "bookings", "messaging", "notifications", "reporting")
-# Where each service keeps which replica: table, id, and a column to be altered. A new replica belongs here too.
+# Where each service keeps which replica: table, and its column of the id. A new replica belongs here too.
 REPLICAS = {
-    ("profiles", "user"): ("accounts", "user_id", "last_name = 'Altered'"),
-    ("profiles", "booking"): ("lessons", "booking_id", "status = 'EXPIRED'"),
-    ("profiles", "rating"): ("ratings", "tutor_id", "total_reviews = 99"),
-    ("bookings", "user"): ("accounts", "id", "avatar_url = 'http://host/altered.png'"),
-    ("bookings", "tutor"): ("tutors", "id", "currency = 'XAF'"),
-    ("messaging", "user"): ("people", "id", "name = 'Altered'"),
-    ("messaging", "booking"): ("bookings", "id", "tutor_user_id = 99"),
-    ("notifications", "user"): ("people", "id", "first_name = 'Altered'"),
-    ("reporting", "user"): ("users", "user_id", "last_name = 'Altered'"),
-    ("reporting", "tutor"): ("tutors", "tutor_id", "status = 'rejected'"),
-    ("reporting", "subject"): ("subjects", "subject_id", "name = 'Altered'"),
-    ("reporting", "booking"): ("bookings", "booking_id", "subject_name = 'Altered'"),
-    ("reporting", "purchase"): ("purchases", "purchase_id", "credits_remaining = 1"),
+    ("profiles", "user"): ("accounts", "user_id"),
+    ("profiles", "booking"): ("lessons", "booking_id"),
+    ("profiles", "rating"): ("ratings", "tutor_id"),
+    ("profiles", "presence"): ("presences", "user_id"),
+    ("bookings", "user"): ("accounts", "id"),
+    ("bookings", "tutor"): ("tutors", "id"),
+    ("messaging", "user"): ("people", "id"),
+    ("messaging", "booking"): ("bookings", "id"),
+    ("notifications", "user"): ("people", "id"),
+    ("notifications", "block"): ("blocks", "blocker_id"),
+    ("reporting", "user"): ("users", "user_id"),
+    ("reporting", "tutor"): ("tutors", "tutor_id"),
+    ("reporting", "subject"): ("subjects", "subject_id"),
+    ("reporting", "booking"): ("bookings", "booking_id"),
+    ("reporting", "purchase"): ("purchases", "purchase_id"),
+}
+# Columns that are compared with nothing, and why.
+UNCOMPARED = {
+    ("notifications", "block", "changed_at"): "when it was last said, which a resync does as of now",
 }
 IRREMOVABLE = {("profiles", "user"), ("messaging", "user")}  # what people own hangs on them
 NOBODY = 900_000  # an id that no owner knows
-LESSONS = """
-INSERT INTO bookings (student_id, tutor_id, tutor_user_id, start_at, end_at, lesson_type, status, price, currency, respond_by,
-  moved_by, created_at, updated_at)
-SELECT %(student)s, %(tutor)s, %(tutor_user)s, now() + n * interval '1 day', now() + n * interval '1 day 1 minute',
-  'online', 'CONFIRMED', 45, 'USD', now(),
-  'student', now(), now() FROM generate_series(1, 3) AS n RETURNING id
+# Type of a column → another value of it, of the same type.
+ALTERED = {
+    "bigint": "coalesce({0}, 0) + 7",
+    "integer": "coalesce({0}, 0) + 7",
+    "numeric": "coalesce({0}, 0) + 1",
+    "text": "coalesce({0}, '') || 'x'",
+    "character varying": "coalesce({0}, '') || 'x'",
+    "boolean": "NOT {0}",
+    "timestamp with time zone": "coalesce({0}, now()) + interval '1 second'",
+    "jsonb": "{0} - 0",
+}
+COLUMNS = """
+SELECT column_name AS name, data_type AS type FROM information_schema.columns
+WHERE table_schema = 'public' AND table_name = %(table)s AND column_name <> %(key)s ORDER BY ordinal_position
 """
-PACKAGE = """
-INSERT INTO packages (tutor_id, tutor_user_id, name, session_count, price, currency, duration_minutes, validity_days, is_active,
-  created_at) VALUES (1, 2, 'Ten', 10, 200, 'USD', 60, 90, true, now()) RETURNING id
+UNKNOWN = """
+INSERT INTO {table} SELECT (jsonb_populate_record(r, jsonb_build_object('{key}', {nobody}))).* FROM {table} AS r
+WHERE {key} = %(id)s
 """
-PURCHASES = """
-INSERT INTO purchases (package_id, package_name, tutor_id, tutor_user_id, student_id, session_count, credits_remaining, price,
-  currency, duration_minutes, status, purchased_at, expires_at)
-SELECT %(package)s, 'Ten', 1, 2, 1, 10, 10, 200, 'USD', 60, 'active', now(), now() FROM generate_series(1, 3) RETURNING id
-"""
-RATINGS = "INSERT INTO ratings (tutor_id, version, total_reviews, sum_of_ratings) SELECT n, 1, 2, 9 FROM generate_series(1, 3) n"
-
 
 ADMIN, STUDENT, TUTOR = 900_001, 900_002, 900_003  # nobody else's: what is revoked stays so for every test of this process
 PEOPLE = f"""
@@ -65,113 +68,19 @@ INSERT INTO accounts (id, email, password_hash, role, first_name, last_name) OVE
   ({ADMIN}, 'ada@example.com', '', 'admin', 'Ada', 'Lee'), ({STUDENT}, 'sue@example.com', '', 'student', 'Sue', 'Lee'),
   ({TUTOR}, 'tom@example.com', '', 'tutor', 'Tom', 'Lee')
 """
-
-
-class Platform:
-    """All services in one process, and the way of their events to each other."""
-
-    def __init__(self, services: dict[str, Harness]) -> None:
-        self.services = services
-
-    async def carry(self) -> int:
-        """Take what every outbox has to everybody who subscribed to it; how much there was."""
-        carried = 0
-        for publisher in self.services.values():
-            async with publisher.database.transaction() as tx:
-                rows = await tx.rows(
-                    "DELETE FROM outbox WHERE position IN (SELECT position FROM outbox LIMIT 200) RETURNING body"
-                )
-            for row in rows:
-                envelope = Envelope.model_validate_json(bytes(row["body"]))
-                for service in self.services.values():
-                    if envelope.type in service.service.subscriptions.kinds:
-                        await service.service.subscriptions.handle(service.database, envelope)
-            carried += len(rows)
-        return carried
-
-    async def settle(self) -> None:
-        while await self.carry():
-            pass
-
-    @asynccontextmanager
-    async def alive(self) -> AsyncIterator[None]:
-        async def live() -> None:
-            while True:
-                await self.carry()
-                await asyncio.sleep(0.01)
-
-        living = asyncio.ensure_future(live())
-        yield
-        assert not living.done(), living.exception()
-        living.cancel()
-        with suppress(asyncio.CancelledError):
-            await living
-
-    async def run(self, service: str, sql: Any, **params: Any) -> list[dict[str, Any]]:
-        async with self.services[service].database.transaction() as tx:
-            cursor = await tx.connection.execute(sql, params)
-            names = [column.name for column in cursor.description or ()]
-            return [dict(zip(names, row, strict=True)) for row in (await cursor.fetchall() if names else [])]
-
-    async def resend(self, owner: str, entity: str, ids: list[int]) -> None:
-        answer = await self.services[owner].internal().post(f"/internal/integrity/owned/{entity}/resend", json={"ids": ids})
-        assert answer.status_code == 204, answer.text
-
-
-@pytest.fixture(scope="session")
-async def others(start: Start) -> dict[str, Harness]:
-    return {name: await start(name) for name in SERVICES if name != "reporting"}
-
-
-@pytest.fixture
-async def platform(
-    others: dict[str, Harness], service: Harness, clean_databases: Databases, monkeypatch: pytest.MonkeyPatch
-) -> Platform:
-    services = others | {"reporting": service}
-    for name, harness in services.items():
-        monkeypatch.setitem(service.app.state.peers.clients, name, harness.internal())
-    monkeypatch.setattr(comparing, "GRACE", 0.3)
-    monkeypatch.setattr(comparing, "HEALING", 30.0)  # six services share this process
-    monkeypatch.setattr(report_of, "PATIENCE", 120.0)
-    platform = Platform(services)
-    await _populate(platform)
-    return platform
-
-
-async def _populate(platform: Platform) -> None:
-    """A few of everything that anybody keeps a replica of."""
-    client = platform.services["auth"].client()
-    for number in range(6):
-        role = "tutor" if number % 2 else "student"
-        body = {
-            "email": f"p{number}@example.com",
-            "password": "password123",
-            "first_name": "Ann",
-            "last_name": "Lee",
-            "role": role,
-        }
-        assert (await client.post("/auth/register", json=body)).status_code == 201
-    await platform.run("profiles", "INSERT INTO subjects (name) SELECT 'Subject ' || n FROM generate_series(1, 3) AS n")
-    await platform.run("bookings", RATINGS)
-    bookings = [row["id"] for row in await platform.run("bookings", LESSONS, student=1, tutor=1, tutor_user=2)]
-    (package,) = await platform.run("bookings", PACKAGE)
-    purchases = [row["id"] for row in await platform.run("bookings", PURCHASES, package=package["id"])]
-    await platform.settle()
-    subjects = [row["id"] for row in await platform.run("profiles", "SELECT id FROM subjects")]
-    await platform.resend("profiles", "subject", subjects)
-    await platform.resend("bookings", "booking", bookings)
-    await platform.resend("bookings", "purchase", purchases)
-    await platform.resend("bookings", "rating", [1, 2, 3])
-    await platform.settle()
+BLOCK = """
+INSERT INTO blocks (blocker_id, blocked_id, created_at) VALUES (%(blocker)s, %(blocked)s, now()) RETURNING blocker_id AS id
+"""
+Planted = dict[tuple[str, str, int], str]
+"""Service, entity and id → what was done to the row."""
 
 
 @pytest.mark.timeout(300)
 async def test_nothing_differs_after_people_were_deleted_and_purged(platform: Platform, service: Harness) -> None:
     await platform.run("auth", PEOPLE)
     await platform.resend("auth", "user", [ADMIN, STUDENT, TUTOR])
-    lessons = await platform.run("bookings", LESSONS, student=STUDENT, tutor=2, tutor_user=TUTOR)
-    await platform.resend("bookings", "booking", [row["id"] for row in lessons])
-    await platform.settle()
+    await platform.tell("bookings", "booking", LESSONS, student=STUDENT, tutor=2, tutor_user=TUTOR, many=3)
+    await platform.tell("messaging", "block", BLOCK, blocker=STUDENT, blocked=TUTOR)
     client = platform.services["auth"].person(ADMIN, "admin")
 
     for user_id in (STUDENT, TUTOR):
@@ -186,43 +95,124 @@ async def test_nothing_differs_after_people_were_deleted_and_purged(platform: Pl
         assert (found["issues"], found["status"], found["unchecked"]) == ([], "healthy", [])
 
 
+async def plant(platform: Platform, name: str, entity: str) -> Planted:
+    """Spoil a row in each possible way: each column altered, the row gone, and one that no owner knows."""
+    table, key = REPLICAS[name, entity]
+    ids = iter([row[key] for row in await platform.run(name, f"SELECT DISTINCT {key} FROM {table} ORDER BY {key}")])
+    source = next(ids)
+    await platform.run(name, UNKNOWN.format(table=table, key=key, nobody=NOBODY), id=source)
+    planted = {(name, entity, NOBODY): "unknown"}
+    if (name, entity) not in IRREMOVABLE:
+        await platform.run(name, f"DELETE FROM {table} WHERE {key} = %(id)s", id=source)
+        planted[name, entity, source] = "gone"
+    for column in await platform.run(name, COLUMNS, table=table, key=key):
+        if (name, entity, column["name"]) not in UNCOMPARED:
+            altered, id_ = ALTERED[column["type"]].format(column["name"]), next(ids)
+            await platform.run(name, f"UPDATE {table} SET {column['name']} = {altered} WHERE {key} = %(id)s", id=id_)
+            planted[name, entity, id_] = column["name"]
+    return planted
+
+
+async def states(platform: Platform) -> dict[tuple[str, str], list[Any]]:
+    """Every row of every replica, but for its version: some owners count a healing."""
+    found = {}
+    for (name, entity), (table, _) in REPLICAS.items():
+        left_out = ["version", *(column for *replica, column in UNCOMPARED if replica == [name, entity])]
+        sql = f"SELECT (to_jsonb(r) - %(out)s::text[])::text AS row FROM {table} AS r ORDER BY 1"
+        found[name, entity] = [row["row"] for row in await platform.run(name, sql, out=left_out)]
+    return found
+
+
+def keys(findings: list[dict[str, Any]]) -> set[tuple[str, str, int]]:
+    return {(found["service"], found["entity"], found["id"]) for found in findings}
+
+
 @pytest.mark.timeout(300)
-async def test_what_is_planted_in_any_replica_is_found_and_healed(platform: Platform, service: Harness) -> None:
+async def test_whatever_column_of_whatever_replica_is_altered_is_found_and_healed(platform: Platform, service: Harness) -> None:
     healthy = await report(service)
     assert (healthy["status"], healthy["issues"], healthy["unchecked"]) == ("healthy", [], [])
     assert {(pair["service"], pair["entity"]) for pair in healthy["checked"]} == REPLICAS.keys()
+    before = await states(platform)
 
-    planted = {}
-    for (name, entity), (table, key, altered) in REPLICAS.items():
-        rows = await platform.run(name, f"SELECT {key} FROM {table} ORDER BY {key} LIMIT 3")
-        assert len(rows) == 3, f"no examples of {entity} in {name}"
-        ahead, gone, changed = (row[key] for row in rows)
-        await platform.run(
-            name,
-            f"""INSERT INTO {table} SELECT (jsonb_populate_record(r, jsonb_build_object('{key}', {NOBODY}))).* FROM {table} AS r
-            WHERE {key} = %(id)s""",
-            id=ahead,
-        )
-        planted[name, entity, NOBODY] = "unknown to its owner"
-        await platform.run(name, f"UPDATE {table} SET version = version + 7 WHERE {key} = %(id)s", id=ahead)
-        planted[name, entity, ahead] = "ahead of its owner"
-        await platform.run(name, f"UPDATE {table} SET {altered} WHERE {key} = %(id)s", id=changed)
-        planted[name, entity, changed] = "altered"
-        if (name, entity) == ("profiles", "user"):  # tutors hang on it
-            await platform.run(name, f"UPDATE {table} SET version = 0 WHERE {key} = %(id)s", id=gone)
-            planted[name, entity, gone] = "outdated"
-        else:
-            await platform.run(name, f"DELETE FROM {table} WHERE {key} = %(id)s", id=gone)
-            planted[name, entity, gone] = "missing"
-    incurable = {(*replica, NOBODY) for replica in IRREMOVABLE}
-
+    planted: Planted = {}
+    for name, entity in REPLICAS:
+        planted |= await plant(platform, name, entity)
     found = await report(service)
-    assert {(i["service"], i["entity"], i["id"]): i["problem"] for i in found["issues"]} == planted
+    assert {row: what for row, what in planted.items() if row not in keys(found["issues"])} == {}
+    # What profiles has wrong of accounts it says of their tutors; whoever notifications takes for purged has no blocks there.
+    follow = {("bookings", "tutor"), ("reporting", "tutor"), ("notifications", "block")}
+    assert {(name, entity) for name, entity, _ in keys(found["issues"]) - planted.keys()} <= follow
+
     async with platform.alive():
         healed = await report(service, repair="true")
-    assert {(i["service"], i["entity"], i["id"]) for i in healed["issues"]} == incurable
-    assert {(i["service"], i["entity"], i["id"]) for i in healed["repaired"]} == planted.keys() - incurable
-    assert len((await report(service))["issues"]) == len(incurable)
+    incurable = {(*replica, NOBODY) for replica in IRREMOVABLE}
+    assert (keys(healed["issues"]), planted.keys() - keys(healed["repaired"])) == (incurable, incurable)
+    assert keys((await report(service))["issues"]) == incurable
+    for name, entity, id_ in incurable:
+        table, key = REPLICAS[name, entity]
+        await platform.run(name, f"DELETE FROM {table} WHERE {key} = %(id)s", id=id_)
+    assert await states(platform) == before
+
+
+CALENDAR_FAULTS = (
+    """windows = jsonb_set(windows, '{0,start}', '"01:15:00"')""",
+    "windows = jsonb_set(windows, '{1,weekday}', '3')",
+    """windows = jsonb_set(windows, '{3,on}', '"2100-01-01"')""",
+    """windows = windows || '{"weekday": 6, "on": null, "start": "08:00:00", "end": "09:00:00"}'""",
+    """days_off = jsonb_set(days_off, '{0,end}', '"22:00:00"')""",
+    """days_off = jsonb_set(days_off, '{1,last}', '"2100-01-01"')""",
+    """subjects = jsonb_set(subjects, '{0,name}', '"Alchemy"')""",
+    "subjects = '[]'",
+    """windows = '"nonsense"'""",
+)
+
+
+@pytest.mark.timeout(300)
+async def test_a_calendar_that_differs_in_anything_is_healed(platform: Platform, service: Harness) -> None:
+    before = await states(platform)
+    tutors = await platform.run("bookings", "SELECT id FROM tutors ORDER BY id")
+    faults = dict(zip((tutor["id"] for tutor in tutors), CALENDAR_FAULTS, strict=False))
+    for tutor_id, fault in faults.items():
+        await platform.run("bookings", f"UPDATE tutors SET {fault} WHERE id = %(id)s", id=tutor_id)
+
+    async with platform.alive():
+        healed = await report(service, repair="true")
+
+    assert keys(healed["repaired"]) == {("bookings", "tutor", tutor_id) for tutor_id in faults}
+    assert healed["issues"] == []
+    assert await states(platform) == before
+
+
+@pytest.mark.timeout(300)
+async def test_what_is_on_its_way_without_a_version_is_no_false_alarm(
+    platform: Platform, service: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A block that was just made, and a subject that was just renamed: those who teach it are said anew by a job."""
+    profiles = platform.services["profiles"]
+    one, other, *_ = await platform.run("auth", "SELECT id FROM accounts ORDER BY id DESC")
+    (subject,) = await platform.run("profiles", "SELECT id FROM subjects WHERE name = 'Subject 1'")
+    blocking = await platform.services["messaging"].person(one["id"]).post(f"/api/messages/blocks/{other['id']}")
+    renaming = await profiles.person(ADMIN, "admin").put(f"/api/subjects/{subject['id']}", json={"name": "Alchemy"})
+    assert (blocking.is_success, renaming.is_success) == (True, True), (blocking.text, renaming.text)
+    late = {(issue["service"], issue["entity"]) for issue in (await report(service))["issues"]}
+    assert late == {("notifications", "block"), ("bookings", "tutor"), ("reporting", "subject")}
+    monkeypatch.setattr(comparing, "GRACE", 20.0)
+
+    async def arrive() -> None:
+        await refresh_stale(Runtime(profiles.app.state.settings, profiles.database))
+        await platform.settle()
+
+    found, _ = await asyncio.gather(report(service), arrive())
+
+    assert found["issues"] == []
+
+
+async def test_what_is_over_is_not_compared(platform: Platform, service: Harness) -> None:
+    """Its owner does not say it any more, and whoever heard of it then keeps it."""
+    past = '{"first": "2020-01-01", "last": "2020-01-02", "start": null, "end": null}'
+    await platform.run("bookings", "UPDATE tutors SET days_off = days_off || %(past)s::jsonb", past=past)
+
+    assert (await report(service))["issues"] == []
 
 
 @pytest.mark.timeout(300)
