@@ -76,7 +76,7 @@ restore: packages ## put the databases back as they were: FILE=backups/….tar (
 samples: dev-packages ## write golden samples of events that have none
 	@$(PY) -m tests.contracts.golden
 
-bench: dev-packages ## what people do all day, and what it costs (needs wrk); or another bench of tests/load: NAME=events|gateway|hub|bookings|auth_logins|profiles_search|messaging_threads|replay
+bench: dev-packages ## what people do all day, and what it costs (needs wrk); or another bench of tests/load, on servers of its own: NAME=events|gateway|hub|bookings|auth_logins|profiles_search|messaging_threads|replay
 	@$(PY) -m tests.load.bench_$(or $(NAME),journey) $(ARGS)
 
 bench-gateway: dev-packages ## the gateway beside HAProxy, nginx and a naive proxy (needs them, and wrk)

@@ -17,16 +17,15 @@ from collections.abc import AsyncIterator
 import httpx
 import psycopg
 import redis
-from psycopg import sql
 
-from deploy.local.databases import connect, url_for
-from deploy.local.servers import Instance
+from deploy.local.databases import scratch
+from deploy.local.servers import Urls
 from services.auth.passwords import HASHER
 from shared import migrations
 from shared.revocations import SET
 from tests.harness import INTERNAL_TOKEN, PRIVATE_KEY
+from tests.load.servers import servers
 
-DATABASE = "edustream_bench_auth"
 PORT = 18_001
 PASSWORD = "password123"
 ROUNDS = 3
@@ -38,13 +37,8 @@ SELECT 'user' || n || '@example.com', %s, 'student', 'User', n::text FROM genera
 
 
 @contextlib.asynccontextmanager
-async def auth(instance: Instance) -> AsyncIterator[httpx.AsyncClient]:
-    """The service on a fresh database with 200 accounts."""
-    urls = instance.up()
-    with connect(urls.postgres) as admin:
-        for statement in ("DROP DATABASE IF EXISTS {} WITH (FORCE)", "CREATE DATABASE {}"):
-            admin.execute(sql.SQL(statement).format(sql.Identifier(DATABASE)))
-    url = url_for(urls.postgres, DATABASE)
+async def auth(urls: Urls, url: str) -> AsyncIterator[httpx.AsyncClient]:
+    """The service on a fresh database, at `url`, with 200 accounts."""
     migrations.upgrade("auth", url)
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(PEOPLE, (HASHER.hash(PASSWORD),))
@@ -119,12 +113,12 @@ async def storm(client: httpx.AsyncClient, logins: int, took: list[float]) -> No
     await asyncio.gather(*(keep_signing_in(number) for number in range(1, logins + 1)))
 
 
-async def measure(seconds: float, logins: int) -> None:
+async def measure(urls: Urls, url: str, seconds: float, logins: int) -> None:
     alone: list[float] = []
     beside: list[float] = []
     took: list[float] = []
     stormy, done = 0.0, 0
-    async with auth(Instance("bench")) as client:
+    async with auth(urls, url) as client:
         token = await login(client, 1)
         await latencies(client, token, 1)
         for _ in range(ROUNDS):  # in turns, so that whatever else the machine does touches both alike
@@ -147,4 +141,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--logins", type=int, default=50)
-    asyncio.run(measure(**vars(parser.parse_args())))
+    given = parser.parse_args()
+    with servers() as backing, scratch(backing.postgres, "bench_auth") as database_url:
+        asyncio.run(measure(backing, database_url, given.seconds, given.logins))

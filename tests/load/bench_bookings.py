@@ -1,11 +1,10 @@
-"""`python -m tests.load.bench_bookings`: booking, listing and free slots with 10^4 and 10^6 lessons in the database.
+"""`python -m tests.load.bench_bookings [--sizes 10000 1000000]`: booking, listing and free slots with few and many lessons.
 
 Requests run through the whole application in this process (no network), one after another, so that times compare. Two ratios
-matter: 10^6 against 10^4 lessons, which should stay near 1, and booking against the two bare INSERTs any such service needs.
-Uses DATABASE_SERVER_URL, REDIS_URL and AMQP_URL; the two databases are made anew and dropped."""
+matter: many lessons against few, which should stay near 1, and booking against the two bare INSERTs any such service needs."""
 
+import argparse
 import asyncio
-import os
 import statistics
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -15,10 +14,12 @@ from typing import Any, LiteralString
 
 import httpx
 import psycopg
-from psycopg import sql
 
+from deploy.local.databases import scratch
+from deploy.local.servers import Urls
 from shared import logs, migrations
 from tests.harness import Harness, running
+from tests.load.servers import servers
 from tests.services.bookings.people import in_days
 
 SIZES = (10_000, 1_000_000)
@@ -67,20 +68,14 @@ Times = dict[str, list[float]]
 
 
 @contextmanager
-def filled(size: int) -> Iterator[str]:
+def filled(server_url: str, size: int) -> Iterator[str]:
     """A migrated database with `size` lessons and those of the long past, vacuumed as autovacuum would have it."""
-    server, name = os.environ["DATABASE_SERVER_URL"], f"bench_bookings_{size}"
-    with psycopg.connect(f"{server}/postgres", autocommit=True) as admin:
-        admin.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
-        admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        try:
-            migrations.upgrade("bookings", f"{server}/{name}")
-            with psycopg.connect(f"{server}/{name}", autocommit=True, cursor_factory=psycopg.ClientCursor) as connection:
-                fill(connection, size)
-                connection.execute("VACUUM ANALYZE")
-            yield f"{server}/{name}"
-        finally:
-            admin.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+    with scratch(server_url, f"bench_bookings_{size}") as url:
+        migrations.upgrade("bookings", url)
+        with psycopg.connect(url, autocommit=True, cursor_factory=psycopg.ClientCursor) as connection:
+            fill(connection, size)
+            connection.execute("VACUUM ANALYZE")
+        yield url
 
 
 def fill(connection: psycopg.Connection, size: int) -> None:
@@ -99,9 +94,8 @@ async def timed(act: Callable[[int], Awaitable[Any]]) -> list[float]:
     return found[20:]
 
 
-async def measure(size: int, url: str) -> Times:
-    servers = {"redis_url": os.environ["REDIS_URL"], "amqp_url": os.environ["AMQP_URL"]}
-    async with running("bookings", database_url=url, **servers) as service:
+async def measure(size: int, url: str, urls: Urls) -> Times:
+    async with running("bookings", database_url=url, redis_url=urls.redis, amqp_url=urls.amqp) as service:
         tutors, day = size // 100, in_days(2).date()
         range_ = {"start_date": str(day), "end_date": str(day + timedelta(days=30)), "include_unavailable": "true"}
         student, teacher = service.person(BUSY), service.person(10_000_000 + BUSY, "tutor")
@@ -153,9 +147,10 @@ async def one_of(student: httpx.AsyncClient) -> int:
 
 
 def show(results: dict[int, Times]) -> None:
-    few, many = (results[size] for size in SIZES)
+    few, many = results.values()
+    heads = "".join(f"{f'{size:,} lessons':>18}" for size in results)
     print(f"\nmilliseconds, median (99th percentile) of {TIMES}; the last columns are ratios of medians")
-    print(f"{'':34}{'10^4 lessons':>18}{'10^6 lessons':>18}{'10^6/10^4':>12}{'to bare':>10}")
+    print(f"{'':34}{heads}{'growth':>12}{'to bare':>10}")
     floor = statistics.median(many["two bare INSERTs"])
     for name, times in many.items():
         cells = [f"{statistics.median(t):8.2f} ({sorted(t)[int(len(t) * 0.99)]:6.2f})" for t in (few[name], times)]
@@ -164,13 +159,17 @@ def show(results: dict[int, Times]) -> None:
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sizes", type=int, nargs=2, default=SIZES, help="few lessons and many, no fewer than 10,000")
+    sizes = parser.parse_args().sizes
     logs.configure("bookings", "WARNING")
     results = {}
-    for size in SIZES:
-        started = time.monotonic()
-        with filled(size) as url:
-            print(f"{size:,} lessons written in {time.monotonic() - started:.0f} s", flush=True)
-            results[size] = asyncio.run(measure(size, url))
+    with servers() as urls:
+        for size in sizes:
+            started = time.monotonic()
+            with filled(urls.postgres, size) as url:
+                print(f"{size:,} lessons written in {time.monotonic() - started:.0f} s", flush=True)
+                results[size] = asyncio.run(measure(size, url, urls))
     show(results)
 
 

@@ -11,15 +11,11 @@ import statistics
 import subprocess
 import sys
 import time
-from typing import Any
 
 import aio_pika
-import psycopg
 import uvloop
-from psycopg import sql
 
-from deploy.local.databases import connect, url_for
-from deploy.local.servers import Instance
+from deploy.local.databases import scratch
 from shared import broker, migrations
 from shared.broker import Broker
 from shared.db import Database, Tx
@@ -27,9 +23,9 @@ from shared.events.base import Envelope
 from shared.events.messaging import MessageSent
 from shared.inbox import Consumer, Subscriptions
 from shared.outbox import Relay, publish
+from tests.load.servers import servers
 from tests.waiting import eventually
 
-NAME = "edustream_bench_events"
 BURST = 5000
 WARM_UP = 50
 
@@ -131,22 +127,9 @@ async def drive(database_url: str, amqp_url: str, arguments: argparse.Namespace)
 
 
 def main(arguments: argparse.Namespace) -> None:
-    instance = Instance("test")
-    with instance.session(keep=True) as urls:
-        amqp_url = urls.amqp
-        if amqp_url.endswith("/"):
-            amqp_url += instance.rabbitmq.new_vhost(NAME)
-        with connect(urls.postgres) as admin:
-            _recreate(admin)
-            url = url_for(urls.postgres, NAME)
-            migrations.upgrade("messaging", url)
-            uvloop.run(drive(url, amqp_url, arguments))
-            admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(NAME)))
-
-
-def _recreate(admin: "psycopg.Connection[Any]") -> None:
-    for statement in ("DROP DATABASE IF EXISTS {} WITH (FORCE)", "CREATE DATABASE {}"):
-        admin.execute(sql.SQL(statement).format(sql.Identifier(NAME)))
+    with servers() as urls, scratch(urls.postgres, "bench_events") as url:
+        migrations.upgrade("messaging", url)
+        uvloop.run(drive(url, urls.amqp, arguments))
 
 
 if __name__ == "__main__":

@@ -21,18 +21,17 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import httpx
 import psycopg
 import uvloop
 import websockets
-from psycopg import sql
 
-from deploy.local.databases import connect, url_for
-from deploy.local.servers import Instance
+from deploy.local.databases import scratch
+from deploy.local.servers import Urls
 from shared import migrations
 from tests.harness import INTERNAL_TOKEN, SIGNING_KEY, token
+from tests.load.servers import servers
 
 SERVICES = ("messaging", "notifications")
 P50, P99 = 30.0, 150.0  # milliseconds from the POST to the socket
@@ -94,22 +93,13 @@ class Clients:
 
 @contextlib.contextmanager
 def databases(server_url: str, people: int) -> Iterator[dict[str, str]]:
-    names = {service: f"edustream_bench_hub_{service}" for service in SERVICES}
-    with connect(server_url) as admin:
-        for name in names.values():
-            for statement in ("DROP DATABASE IF EXISTS {} WITH (FORCE)", "CREATE DATABASE {}"):
-                admin.execute(sql.SQL(statement).format(sql.Identifier(name)))
-    urls = {service: url_for(server_url, name) for service, name in names.items()}
-    for service, url in urls.items():
-        migrations.upgrade(service, url)
-    with psycopg.connect(urls["messaging"], autocommit=True) as messaging:
-        messaging.execute(PEOPLE, (people,))
-    try:
+    with contextlib.ExitStack() as stack:
+        urls = {service: stack.enter_context(scratch(server_url, f"bench_hub_{service}")) for service in SERVICES}
+        for service, url in urls.items():
+            migrations.upgrade(service, url)
+        with psycopg.connect(urls["messaging"], autocommit=True) as messaging:
+            messaging.execute(PEOPLE, (people,))
         yield urls
-    finally:
-        with connect(server_url) as admin:
-            for name in names.values():
-                admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 @contextlib.contextmanager
@@ -239,29 +229,32 @@ async def measure(ports: dict[str, int], running: dict[str, Process], arguments:
     return missed
 
 
-async def main(arguments: argparse.Namespace) -> None:
-    instance = Instance(arguments.instance)
+async def run(urls: Urls, databases_: dict[str, str], data: str, arguments: argparse.Namespace) -> list[str]:
+    """Prints the figures; what missed its target."""
+    ports = _free_ports([f"{service} {command}" for service in SERVICES for command in ("api", "worker")])
+    async with keys() as auth_url:
+        environment = os.environ | {
+            "EDUSTREAM_ENV": "local",
+            "EDUSTREAM_INTERNAL_TOKEN": INTERNAL_TOKEN,
+            "EDUSTREAM_DATA": data,
+            "OBJECT_STORE_URL": f"file://{data}/objects",
+            "REDIS_URL": urls.redis,
+            "AMQP_URL": urls.amqp,
+            "AUTH_URL": auth_url,
+            "LOG_LEVEL": "WARNING",
+            **{f"{service.upper()}_DATABASE_URL": url for service, url in databases_.items()},
+        }
+        with processes(environment, ports) as running:
+            return await measure(ports, running, arguments)
+
+
+def main(arguments: argparse.Namespace) -> None:
     with (
-        instance.session(keep=arguments.instance == "test") as urls,
+        servers() as urls,
         databases(urls.postgres, arguments.sockets) as found,
         tempfile.TemporaryDirectory() as data,
     ):
-        vhost = instance.rabbitmq.new_vhost("bench-hub")
-        ports = _free_ports([f"{service} {command}" for service in SERVICES for command in ("api", "worker")])
-        async with keys() as auth_url:
-            environment = os.environ | {
-                "EDUSTREAM_ENV": "local",
-                "EDUSTREAM_INTERNAL_TOKEN": INTERNAL_TOKEN,
-                "EDUSTREAM_DATA": data,
-                "OBJECT_STORE_URL": f"file://{data}/objects",
-                "REDIS_URL": urls.redis,
-                "AMQP_URL": urlsplit(urls.amqp)._replace(path=f"/{vhost}").geturl(),
-                "AUTH_URL": auth_url,
-                "LOG_LEVEL": "WARNING",
-                **{f"{service.upper()}_DATABASE_URL": url for service, url in found.items()},
-            }
-            with processes(environment, ports) as running:
-                missed = await measure(ports, running, arguments)
+        missed = uvloop.run(run(urls, found, data, arguments))
     if missed:
         raise SystemExit("missed: " + "; ".join(missed))
 
@@ -277,6 +270,4 @@ if __name__ == "__main__":
     parser.add_argument("--sockets", type=int, default=2000)
     parser.add_argument("--rate", type=float, default=50)
     parser.add_argument("--seconds", type=float, default=20)
-    parser.add_argument("--instance", default="test", help="whose servers to use; another name starts servers of its own")
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(main(parser.parse_args()))
+    main(parser.parse_args())

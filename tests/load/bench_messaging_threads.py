@@ -15,15 +15,14 @@ from functools import partial
 from typing import Any
 
 import psycopg
-from psycopg import sql
 
-from deploy.local.databases import connect, url_for
-from deploy.local.servers import Instance
+from deploy.local.databases import scratch
+from deploy.local.servers import Urls
 from services.messaging import queries
 from shared import logs, migrations
 from tests.harness import Harness, running
+from tests.load.servers import servers
 
-DATABASE = "edustream_bench_messaging"
 FEW, MANY = 1, 2
 THREADS = {FEW: 10, MANY: 10_000}
 RUNS = 300
@@ -51,12 +50,8 @@ SELECT owner_id, other_id, count(*), sum(unread), max(created_at) FROM (
 """
 
 
-def load(server_url: str, messages: int) -> str:
-    """A migrated database with the history; its URL."""
-    with connect(server_url) as admin:
-        for statement in ("DROP DATABASE IF EXISTS {} WITH (FORCE)", "CREATE DATABASE {}"):
-            admin.execute(sql.SQL(statement).format(sql.Identifier(DATABASE)))
-    url = url_for(server_url, DATABASE)
+def load(url: str, messages: int) -> None:
+    """Migrate the empty database and write the history."""
     migrations.upgrade("messaging", url)
     with psycopg.connect(url, autocommit=True) as connection:
         index = connection.execute("SELECT pg_get_indexdef('messages_search'::regclass)").fetchone() or ("",)
@@ -68,7 +63,6 @@ def load(server_url: str, messages: int) -> str:
         connection.execute("SET maintenance_work_mem = '512MB'")
         connection.execute(index[0].encode())
         connection.execute("VACUUM ANALYZE")
-    return url
 
 
 async def measure(calls: Mapping[int, Callable[[], Awaitable[Any]]]) -> dict[int, tuple[float, float]]:
@@ -129,19 +123,21 @@ async def application(url: str, redis_url: str, amqp_url: str) -> AsyncIterator[
         yield service
 
 
-async def main(messages: int) -> None:
+async def run(urls: Urls, url: str, messages: int) -> list[str]:
+    """Prints what was measured; what missed its target."""
+    async with application(url, urls.redis, urls.amqp) as service:
+        missed = await report(service, messages)
+        await plan(service)
+    return missed
+
+
+def main(messages: int) -> None:
     logs.configure("messaging", "WARNING")
-    with Instance("test").session(keep=True) as urls:
+    with servers() as urls, scratch(urls.postgres, "bench_messaging") as url:
         started = time.perf_counter()
-        try:
-            url = load(urls.postgres, messages)
-            print(f"loaded in {time.perf_counter() - started:.0f} s")
-            async with application(url, urls.redis, urls.amqp) as service:
-                missed = await report(service, messages)
-                await plan(service)
-        finally:
-            with connect(urls.postgres) as admin:
-                admin.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(DATABASE)))
+        load(url, messages)
+        print(f"loaded in {time.perf_counter() - started:.0f} s")
+        missed = asyncio.run(run(urls, url, messages))
     if missed:
         raise SystemExit("; ".join(missed))
 
@@ -149,4 +145,4 @@ async def main(messages: int) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--messages", type=int, default=1_000_000)
-    asyncio.run(main(parser.parse_args().messages))
+    main(parser.parse_args().messages)

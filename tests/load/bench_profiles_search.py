@@ -1,13 +1,11 @@
 """`python -m tests.load.bench_profiles_search [--sizes 1000 100000 1000000] [--keep]`: search among generated tutors.
 
-Requests run through the whole application in this process (no network), the sizes taking turns. What matters
-is how medians grow from the smallest to the largest number of tutors: less than 2 for filters, less than 5 for text. Where one
-grows more, or the largest number's plans read a whole table to filter it, the bench says so and fails. `--plans` shows them all.
-Uses DATABASE_SERVER_URL, REDIS_URL and AMQP_URL; the databases are made anew and dropped, or with `--keep` used again."""
+Requests run through the whole application in this process (no network), the sizes taking turns. What matters is how medians grow
+from the smallest to the largest number of tutors: less than 2 for filters, less than 5 for text. Where one grows more, or the
+largest number's plans read a whole table to filter it, the bench says so and fails. `--plans` shows them all."""
 
 import argparse
 import asyncio
-import os
 import random
 import statistics
 import time
@@ -19,11 +17,14 @@ import httpx
 import psycopg
 from psycopg import sql
 
+from deploy.local.databases import scratch
+from deploy.local.servers import Urls
 from services.profiles.actions.search import Criteria, choose
 from shared import logs, migrations
 from shared.db import Tx
 from tests.harness import running
 from tests.load.bench_profiles_population import FILL, FIRST_NAMES, LAST_NAMES, SUBJECTS, TOPICS, parameters
+from tests.load.servers import servers
 
 SIZES = (1_000, 100_000, 1_000_000)
 TIMES = 100
@@ -86,33 +87,19 @@ QUERIES: dict[str, Ask] = {
 
 
 @contextmanager
-def filled(size: int, *, keep: bool) -> Iterator[str]:
+def filled(server_url: str, size: int) -> Iterator[str]:
     """A migrated database with `size` tutors, vacuumed as autovacuum would have it."""
-    server, name, half = os.environ["DATABASE_SERVER_URL"], f"bench_profiles_{size}", f"bench_profiles_{size}_half"
-    with psycopg.connect(f"{server}/postgres", autocommit=True) as admin:
-        try:
-            if not (keep and admin.execute("SELECT FROM pg_database WHERE datname = %s", (name,)).rowcount):
-                for old in (name, half):
-                    admin.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(old)))
-                admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(half)))
-                fill(f"{server}/{half}", size)
-                admin.execute(sql.SQL("ALTER DATABASE {} RENAME TO {}").format(sql.Identifier(half), sql.Identifier(name)))
-            yield f"{server}/{name}"
-        finally:
-            for old in (half,) if keep else (half, name):
-                admin.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(old)))
-
-
-def fill(url: str, size: int) -> None:
-    migrations.upgrade("profiles", url)
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("SET session_replication_role = replica")  # the counts are summed up once, at the end
-        connection.execute("SELECT setseed(0.5)")
-        connection.execute("SET maintenance_work_mem = '512MB'")
-        with indexed_afterwards(connection):
-            for statement in FILL:
-                psycopg.ClientCursor(connection).execute(statement, parameters(size))
-        connection.execute("VACUUM ANALYZE")
+    with scratch(server_url, f"bench_profiles_{size}") as url:
+        migrations.upgrade("profiles", url)
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("SET session_replication_role = replica")  # the counts are summed up once, at the end
+            connection.execute("SELECT setseed(0.5)")
+            connection.execute("SET maintenance_work_mem = '512MB'")
+            with indexed_afterwards(connection):
+                for statement in FILL:
+                    psycopg.ClientCursor(connection).execute(statement, parameters(size))
+            connection.execute("VACUUM ANALYZE")
+        yield url
 
 
 @contextmanager
@@ -129,16 +116,16 @@ def indexed_afterwards(connection: psycopg.Connection) -> Iterator[None]:
         connection.execute(definition)
 
 
-async def measure(urls: dict[int, str]) -> list[str]:
+async def measure(urls: dict[int, str], backing: Urls) -> list[str]:
     """Print milliseconds for each query and size; what grows too much, or was not answered. Sizes take turns, so that what else
     the machine does falls on all alike."""
-    servers = {"redis_url": os.environ["REDIS_URL"], "amqp_url": os.environ["AMQP_URL"]}
+    others = {"redis_url": backing.redis, "amqp_url": backing.amqp}
     print(f"\nmilliseconds, median (99th percentile) of {TIMES} requests; the last column is the growth of medians")
     print(f"{'':34}" + "".join(f"{size:>20,}" for size in urls) + f"{'growth':>10}", flush=True)
     wrong = []
     async with AsyncExitStack() as stack:
         clients = [
-            (await stack.enter_async_context(running("profiles", database_url=url, **servers))).client() for url in urls.values()
+            (await stack.enter_async_context(running("profiles", database_url=url, **others))).client() for url in urls.values()
         ]
         for name, ask in QUERIES.items():
             rng = random.Random(7)
@@ -211,19 +198,18 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
     parser.add_argument("--only", default="", help="those of the queries whose names hold this")
     parser.add_argument("--plans", action="store_true", help="print every plan, not only those that are wrong")
-    parser.add_argument("--keep", action="store_true", help="leave the databases, and use those that are there")
     arguments = parser.parse_args()
     sizes = sorted(arguments.sizes)
     for name in [name for name in QUERIES if arguments.only not in name]:
         del QUERIES[name]
     logs.configure("profiles", "WARNING")
     urls = {}
-    with ExitStack() as stack:
+    with servers() as backing, ExitStack() as stack:
         for size in sizes:
             started = time.monotonic()
-            urls[size] = stack.enter_context(filled(size, keep=arguments.keep))
-            print(f"{size:,} tutors are there after {time.monotonic() - started:.0f} s", flush=True)
-        wrong = asyncio.run(measure(urls))
+            urls[size] = stack.enter_context(filled(backing.postgres, size))
+            print(f"{size:,} tutors written in {time.monotonic() - started:.0f} s", flush=True)
+        wrong = asyncio.run(measure(urls, backing))
         wrong += asyncio.run(explain(urls[sizes[-1]], arguments.plans))
     if wrong:
         raise SystemExit("\n".join(wrong))
