@@ -51,6 +51,7 @@ class Databases(dict[str, str]):
         super().__init__()
         self.owners: dict[str, str] = {}
         self._servers, self._admin, self._slot = servers, admin, slot
+        self._emptying: dict[str, tuple[psycopg.Connection, sql.Composed]] = {}
         self._numbers = itertools.count(1)
 
     def __missing__(self, service: str) -> str:
@@ -66,6 +67,18 @@ class Databases(dict[str, str]):
         """Another database for this service, with its roles and nothing in it."""
         name = f"{PREFIX}_{self._slot}_blank{next(self._numbers)}_{service}"
         return provisioning.provision(self._servers.postgres, service, name, _passwords(self._servers.postgres, service), PREFIX)
+
+    def empty(self) -> None:
+        """Forget every row, but migrations' versions and the tables named in `tables.SEEDED`."""
+        for service, url in self.items():
+            if service not in self._emptying:
+                self._emptying[service] = _ready_to_empty(self._servers.postgres, service, url)
+            connection, statements = self._emptying[service]
+            connection.execute(statements)
+
+    def close(self) -> None:
+        for connection, _ in self._emptying.values():
+            connection.close()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -116,21 +129,17 @@ def slot(servers: Servers, admin: psycopg.Connection) -> int:
 def databases(servers: Servers, admin: psycopg.Connection, slot: int) -> Iterator[Databases]:
     """`databases["auth"]` is the runtime URL of a migrated database of this worker's own."""
     _drop_databases(admin, slot)  # of a killed run
-    yield Databases(servers, admin, slot)
+    own = Databases(servers, admin, slot)
+    yield own
+    own.close()
     _drop_databases(admin, slot)
 
 
 @pytest.fixture
-def clean_databases(databases: Databases, servers: Servers) -> Iterator[Databases]:
-    """The databases; without rows after the test, but for migrations' versions and tables named in `tables.SEEDED`."""
+def clean_databases(databases: Databases) -> Iterator[Databases]:
+    """The databases; without rows after the test, but for those that `Databases.empty` keeps."""
     yield databases
-    empty(databases, servers)
-
-
-def empty(databases: Databases, servers: Servers) -> None:
-    """Forget every row, but those that `clean_databases` keeps."""
-    for service, url in databases.items():
-        _delete_rows(provisioning.url_for(servers.postgres, urlsplit(url).path.strip("/")), service)
+    databases.empty()
 
 
 @pytest.fixture(scope="session")
@@ -258,12 +267,11 @@ def _drop(admin: psycopg.Connection, database: str) -> None:
     admin.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(database)))
 
 
-def _delete_rows(url: str, service: str) -> None:
-    """DELETE of everything in one round trip: ten times faster than TRUNCATE when there are few rows."""
+def _ready_to_empty(server_url: str, service: str, url: str) -> tuple[psycopg.Connection, sql.Composed]:
+    """A connection that stays, for most tests use it, and a DELETE of everything: ten times faster than TRUNCATE of few rows."""
     kept = ["alembic_version", *getattr(importlib.import_module(f"services.{service}.tables"), "SEEDED", ())]
     find = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND NOT tablename = ANY(%s)"
-    with psycopg.connect(url, autocommit=True) as connection:
-        tables = [sql.Identifier(name) for (name,) in connection.execute(find, (kept,))]
-        statements = [sql.SQL("DELETE FROM {}").format(table) for table in tables]
-        without_triggers = sql.SQL("SET session_replication_role = replica")  # foreign keys in any order
-        connection.execute(sql.SQL("; ").join([without_triggers, *statements]))
+    connection = psycopg.connect(provisioning.url_for(server_url, urlsplit(url).path.strip("/")), autocommit=True)
+    tables = [sql.Identifier(name) for (name,) in connection.execute(find, (kept,))]
+    connection.execute("SET session_replication_role = replica")  # foreign keys in any order
+    return connection, sql.SQL("; ").join(sql.SQL("DELETE FROM {}").format(table) for table in tables)

@@ -18,6 +18,7 @@ from deploy.local.processes import SERVICES
 from deploy.local.suite import Suite
 from deploy.openapi import FILE
 from shared.service import declare_queue, find, run_command
+from tests.clients import plain_client
 from tests.contracts.openapi import Judge
 from tests.e2e.authorisation.cast import Cast, assemble
 from tests.e2e.authorisation.things import Things
@@ -26,7 +27,7 @@ from tests.e2e.collector import Collector, collecting
 from tests.e2e.people import Person, close_clients, signs_in
 from tests.e2e.scenario import Scenario
 from tests.harness import settings_of
-from tests.servers import Databases, Servers, empty
+from tests.servers import Databases
 from tests.waiting import eventually
 
 ADMIN, ADMIN_PASSWORD = "admin@example.com", "admin12345"
@@ -85,7 +86,6 @@ def collector() -> Iterator[Collector]:
 
 @pytest.fixture(scope="package")
 async def suite(
-    servers: Servers,
     databases: Databases,
     redis_url: str,
     new_vhost: Callable[[str], str],
@@ -104,7 +104,7 @@ async def suite(
     async with Suite.on(directory, databases, redis_url, amqp_url, SMTP_URL=mailbox.url, **unlimited, **traced) as running:
         yield running
         await close_clients()
-    empty(databases, servers)
+    databases.empty()
     async with redis.from_url(redis_url) as client:
         await client.flushdb()
 
@@ -150,7 +150,7 @@ async def findings(suite: Suite, cast: Cast, things: Things) -> Findings:
 @pytest.fixture(scope="package")
 async def nobody(gateway: str) -> AsyncIterator[httpx.AsyncClient]:
     """Somebody who is not signed in."""
-    async with httpx.AsyncClient(base_url=gateway, timeout=20, trust_env=False) as client:
+    async with plain_client(base_url=gateway, timeout=20) as client:
         yield client
 
 

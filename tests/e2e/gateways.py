@@ -9,6 +9,7 @@ import httpx
 
 from deploy.local import ports
 from deploy.local.processes import GATEWAY, Deployment, environment
+from tests.clients import plain_client
 from tests.waiting import eventually
 
 
@@ -29,7 +30,7 @@ async def another_gateway(deployment: Deployment, **variables: str) -> AsyncIter
 
 
 async def _is_live(port: int) -> bool:
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with plain_client() as client:
         try:
             return (await client.get(f"http://{ports.LOOPBACK}:{port}/health/live")).status_code == 200
         except httpx.TransportError:

@@ -11,6 +11,7 @@ from uuid import uuid4
 import httpx
 import websockets
 
+from tests.clients import plain_client
 from tests.waiting import eventually
 
 PASSWORD = "password123"
@@ -144,7 +145,7 @@ async def approved_tutor(gateway: str, admin: Person, first_name: str = "Terry")
 
 
 def _client(gateway: str) -> httpx.AsyncClient:
-    _clients.append(httpx.AsyncClient(base_url=gateway, timeout=20, trust_env=False))
+    _clients.append(plain_client(base_url=gateway, timeout=20))
     return _clients[-1]
 
 

@@ -3,9 +3,9 @@
 import asyncio
 from typing import Any
 
-import httpx
 import pytest
 
+from tests.clients import plain_client
 from tests.e2e.authorisation.cast import Cast
 from tests.e2e.authorisation.table import REFUSED, rows
 from tests.e2e.authorisation.things import Things, in_days
@@ -67,7 +67,7 @@ async def test_api2_only_an_access_token_in_the_header_signs_in(gateway: str) ->
     person = await registers(gateway)
     signed_in = await _sign_in(gateway, person)
     access, refresh = signed_in["access_token"], signed_in["refresh_token"]
-    async with httpx.AsyncClient(base_url=gateway, timeout=20, trust_env=False) as client:
+    async with plain_client(base_url=gateway, timeout=20) as client:
         answers = [
             await client.get("/auth/me", headers={"Authorization": f"Bearer {refresh}"}),
             await client.get("/auth/me", headers={"Authorization": f"Basic {access}"}),
@@ -114,7 +114,7 @@ async def test_api3_nobody_promotes_themselves(gateway: str) -> None:
 async def test_api3_a_new_account_is_what_registration_makes_it(gateway: str) -> None:
     email = f"forced.{in_days(0)}.{id(object())}@example.com"
     body = {"email": email, "password": PASSWORD, "first_name": "A", "last_name": "B"}
-    async with httpx.AsyncClient(base_url=gateway, timeout=20, trust_env=False) as client:
+    async with plain_client(base_url=gateway, timeout=20) as client:
         refused = await client.post("/auth/register", json=body | {"role": "admin"})
         made = (await client.post("/auth/register", json=body | BY_FORCE | {"role": "student"})).json()
 
@@ -205,7 +205,7 @@ async def _messages(person: Person, other: int) -> list[int]:
 
 
 async def _sign_in(gateway: str, person: Person) -> Any:
-    async with httpx.AsyncClient(base_url=gateway, timeout=20, trust_env=False) as client:
+    async with plain_client(base_url=gateway, timeout=20) as client:
         return (await client.post("/auth/login", json={"email": person.email, "password": PASSWORD})).json()
 
 

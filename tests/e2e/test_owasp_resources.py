@@ -13,6 +13,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from tests.clients import plain_client
 from tests.e2e.authorisation.cast import Cast
 from tests.e2e.authorisation.things import Things, picture
 from tests.e2e.people import PASSWORD, Person
@@ -67,7 +68,7 @@ async def test_api4_no_search_or_filter_hangs_or_breaks(gateway: str, cast: Cast
     asked = [(path, p["name"]) for path, item in document["paths"].items() for p in item.get("get", {}).get("parameters", ())
              if p["in"] == "query"]  # fmt: skip
     assert len(asked) > 50
-    async with httpx.AsyncClient(base_url=gateway, timeout=25, trust_env=False) as client:
+    async with plain_client(base_url=gateway, timeout=25) as client:
 
         async def ask(path: str, name: str) -> tuple[str, str, int]:
             token = _whoever_may(cast, path).token
@@ -149,7 +150,7 @@ async def test_api6_a_credit_is_given_once_however_many_ask_at_once(cast: Cast, 
 async def test_api6_one_address_makes_one_account_however_many_register_at_once(gateway: str) -> None:
     body = {"email": f"race.{uuid4().hex}@example.com", "password": PASSWORD, "first_name": "A", "last_name": "B"}
     spelled = [body | {"email": spelling(body["email"])} for spelling in (str.upper, str.lower, str.title, str.lower)]
-    async with httpx.AsyncClient(base_url=gateway, timeout=60, trust_env=False) as client:
+    async with plain_client(base_url=gateway, timeout=60) as client:
         answers = await asyncio.gather(*(client.post("/auth/register", json=one) for one in spelled))
 
     assert Counter(answer.status_code for answer in answers) == {201: 1, 409: 3}

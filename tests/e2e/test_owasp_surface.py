@@ -16,6 +16,7 @@ from deploy.local.suite import Suite
 from shared.broker import EVENTS
 from shared.dead_letters import DeadLetters
 from shared.events.auth import UserRegistered
+from tests.clients import plain_client
 from tests.e2e.authorisation.cast import Cast
 from tests.e2e.authorisation.table import declared, internal
 from tests.e2e.authorisation.things import Things
@@ -99,7 +100,7 @@ async def test_api7_links_in_mails_lead_to_us_whatever_host_a_request_names(gate
     ],
 )
 async def test_api8_every_answer_is_safe_to_look_at(gateway: str, method: str, path: str, status: int) -> None:
-    async with httpx.AsyncClient(base_url=gateway, timeout=20, trust_env=False) as client:
+    async with plain_client(base_url=gateway, timeout=20) as client:
         answer = await client.request(method, path, headers={"Origin": "https://evil.example"})
     headers = answer.headers
 
@@ -180,7 +181,7 @@ async def test_injection_a_calendar_file_has_one_event_whatever_the_notes_say(ca
 
 
 async def test_injection_a_request_id_cannot_forge_lines_of_the_log(gateway: str) -> None:
-    async with httpx.AsyncClient(base_url=gateway, timeout=20, trust_env=False) as client:
+    async with plain_client(base_url=gateway, timeout=20) as client:
         answer = await client.get("/api/tutors", headers={"X-Request-Id": 'aaaaaaaa","level":"critical'})
 
     assert re.fullmatch(r"[0-9a-f]{32}", answer.headers["x-request-id"])
@@ -196,7 +197,7 @@ def test_api9_what_is_described_is_what_the_services_have(gateway: str) -> None:
 
 async def test_api9_what_is_for_services_only_is_not_reached_from_outside(suite: Suite, cast: Cast) -> None:
     secret = suite.deployment.internal_token
-    async with httpx.AsyncClient(timeout=20, trust_env=False) as client:
+    async with plain_client(timeout=20) as client:
         for route, service in internal().items():
             method, path = route.split()
             path = re.sub(r"{[^}]*}", "1", path)
@@ -229,7 +230,7 @@ async def test_api9_nothing_else_is_there(gateway: str, cast: Cast) -> None:
     places = ["", *(f"{prefix}{service}/" for service in SERVICES for prefix in ("", "api/"))]
     ours = {"/metrics", "/openapi.json", "/docs", "/redoc", "/health/live", "/health/ready", "/admin"}
     headers = {"Authorization": f"Bearer {cast.admin.token}", "X-Forwarded-For": "203.0.113.9"}
-    async with httpx.AsyncClient(base_url=gateway, timeout=20, trust_env=False, headers=headers) as client:
+    async with plain_client(base_url=gateway, timeout=20, headers=headers) as client:
         for path in (f"/{place}{name}" for place in places for name in names):
             if path in ours - {"/metrics"}:
                 continue

@@ -8,6 +8,7 @@ import pytest
 from deploy.local import ports
 from deploy.local.suite import Suite
 from gateway.routes import SERVICES
+from tests.clients import plain_client
 from tests.contracts.examples import ENDPOINTS, placed
 from tests.contracts.openapi import Judge
 from tests.contracts.shapes import problems
@@ -25,7 +26,7 @@ async def spent(suite: Suite) -> AsyncIterator[tuple[httpx.AsyncClient, dict[str
     """A client who has used up all of the documented limits, and how many requests of each kind were let through."""
     limits = {f"EDUSTREAM_RATE_LIMIT_{name}": rate for name, rate in
               (("REGISTER", "5/minute"), ("LOGIN", "10/minute"), ("DEFAULT", "100/minute"))}  # fmt: skip
-    async with another_gateway(suite.deployment, **limits) as url, httpx.AsyncClient(base_url=url, trust_env=False) as client:
+    async with another_gateway(suite.deployment, **limits) as url, plain_client(base_url=url) as client:
         passed = {}
         for endpoint, limit in LIMITS:
             answers = [await client.request(*placed(endpoint, 1)) for _ in range(limit + 1)]
@@ -59,7 +60,7 @@ async def cut_off(suite: Suite, scenario: Scenario) -> AsyncIterator[httpx.Async
     headers = {"Authorization": f"Bearer {scenario.admin.token}"}
     async with (
         another_gateway(suite.deployment, **nowhere) as url,
-        httpx.AsyncClient(base_url=url, headers=headers, trust_env=False) as client,
+        plain_client(base_url=url, headers=headers) as client,
     ):
         yield client
 

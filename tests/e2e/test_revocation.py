@@ -8,10 +8,10 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
-import httpx
 import pytest
 
 from deploy.local.suite import Suite
+from tests.clients import plain_client
 from tests.e2e.people import PASSWORD, Person, registers, signs_in
 from tests.waiting import eventually
 
@@ -95,7 +95,7 @@ async def dies(suite: Suite, person: Person, administrator: Person, act: Act, se
     addresses = {str(person.client.base_url.join(NOWHERE)): 404}
     addresses |= {f"http://127.0.0.1:{suite.deployment.ports[name]}{path}": 200 for name, path in services.items()}
     old = {"Authorization": f"Bearer {person.token}"}
-    async with httpx.AsyncClient(headers=old, timeout=10, trust_env=False) as client, person.online() as socket:
+    async with plain_client(headers=old, timeout=10) as client, person.online() as socket:
 
         async def answers() -> dict[str, int]:
             return {address: (await client.get(address)).status_code for address in addresses}

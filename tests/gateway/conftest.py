@@ -17,6 +17,7 @@ import pytest
 from deploy.local import ports
 from deploy.local.servers.valkey import _executable as valkey_executable
 from gateway.routes import SERVICES
+from tests.clients import plain_client
 from tests.gateway.standin import StandIn
 
 ROOT = Path(__file__).parents[2]
@@ -168,12 +169,12 @@ async def gateway(start_gateway: StartGateway) -> Running:
 
 @pytest.fixture
 async def http(gateway: Running) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=gateway.url, timeout=10) as client:
+    async with plain_client(base_url=gateway.url, timeout=10) as client:
         yield client
 
 
 async def _until_live(running: Running) -> None:
-    async with httpx.AsyncClient(base_url=running.url) as client:
+    async with plain_client(base_url=running.url) as client:
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             assert running.process.returncode is None, running.lines()

@@ -20,6 +20,7 @@ from gateway.routes import Routes
 from gateway.sweeper import Sweeper
 from gateway.upstream.pool import Pool
 from shared.errors import Unavailable
+from tests.clients import plain_client
 from tests.gateway.conftest import Running, Services, StartGateway
 from tests.gateway.standin import Exchange
 from tests.waiting import eventually
@@ -99,7 +100,7 @@ def test_the_document_does_not_depend_on_the_order_of_services() -> None:
 async def test_whoever_has_the_document_is_not_sent_it_again(start_gateway: StartGateway, services: Services) -> None:
     services["auth"].openapi = document("auth", "/auth/me")
     gateway = await start_gateway()
-    async with httpx.AsyncClient(base_url=gateway.url) as client:
+    async with plain_client(base_url=gateway.url) as client:
         first = await client.get("/openapi.json")
         again = await client.get("/openapi.json", headers={"If-None-Match": first.headers["etag"]})
 
@@ -238,7 +239,7 @@ async def test_what_is_down_is_named(start_gateway: StartGateway, services: Serv
     services["profiles"].on["/health/ready"] = sick
     services["messaging"].on["/health/ready"] = hang
     gateway = await start_gateway(BOOKINGS_URL=f"http://127.0.0.1:{ports.choose()}")
-    async with httpx.AsyncClient(base_url=gateway.url) as client:
+    async with plain_client(base_url=gateway.url) as client:
         started = time.perf_counter()
         answers = await asyncio.gather(*(client.get("/health") for _ in range(20)))
         took = time.perf_counter() - started

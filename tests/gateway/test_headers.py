@@ -4,6 +4,7 @@ import httpx
 import pytest
 
 from gateway.clients import TrustedProxies, limit_key
+from tests.clients import plain_client
 from tests.gateway.conftest import Running, Services, StartGateway
 from tests.gateway.keys import token
 from tests.gateway.raw import ask, read_answer
@@ -39,7 +40,7 @@ async def test_a_strangers_claims_are_replaced(http: httpx.AsyncClient, services
 
 async def test_a_trusted_proxys_word_is_taken(start_gateway: StartGateway, services: Services) -> None:
     gateway = await start_gateway(TRUSTED_PROXIES="127.0.0.0/8, 10.0.0.0/8")
-    async with httpx.AsyncClient(base_url=gateway.url) as client:
+    async with plain_client(base_url=gateway.url) as client:
         forwarded = {
             "X-Forwarded-For": "6.6.6.6, 203.0.113.9, 10.1.2.3",
             "X-Forwarded-Proto": "https",
@@ -153,7 +154,7 @@ async def test_a_service_may_say_what_its_page_loads(http: httpx.AsyncClient, se
 async def test_only_known_origins_may_read(start_gateway: StartGateway, services: Services) -> None:
     gateway = await start_gateway(CORS_ORIGINS="https://app.example.com,http://localhost:3000")
     wish = {"Access-Control-Request-Method": "PUT", "Access-Control-Request-Headers": "authorization"}
-    async with httpx.AsyncClient(base_url=gateway.url) as client:
+    async with plain_client(base_url=gateway.url) as client:
         known = await client.options("/auth/me", headers={"Origin": "http://localhost:3000", **wish})
         stranger = await client.options("/auth/me", headers={"Origin": "https://evil.example", **wish})
         answered = await client.get(PUBLIC, headers={"Origin": "https://app.example.com"})

@@ -17,6 +17,7 @@ from gateway.limits import Limiter
 from gateway.limits.link import Address, Link
 from gateway.limits.rate import Rate, Verdict
 from gateway.limits.window import SCRIPT, LocalWindows
+from tests.clients import plain_client
 from tests.gateway.conftest import Services, StartGateway, Valkey
 from tests.gateway.keys import token
 from tests.gateway.raw import Answer, read_answer
@@ -125,7 +126,7 @@ async def test_a_thousand_racing_requests_through_two_gateways_make_a_hundred(
 @pytest.fixture(scope="module")
 async def limited(start_gateway: StartGateway) -> AsyncIterator[httpx.AsyncClient]:
     gateway = await start_gateway(EDUSTREAM_RATE_LIMIT_DEFAULT="3/minute", TRUSTED_PROXIES="127.0.0.1")
-    async with httpx.AsyncClient(base_url=gateway.url) as client:
+    async with plain_client(base_url=gateway.url) as client:
         yield client
 
 
@@ -209,7 +210,7 @@ async def test_redis_may_die_and_come_back_under_load(
     async def logged(word: str) -> bool:
         return word in gateway.lines()
 
-    async with httpx.AsyncClient(base_url=gateway.url) as client:
+    async with plain_client(base_url=gateway.url) as client:
         knocking = [asyncio.create_task(knock(client, user)) for user in range(8)]
         try:
             before = await local_checks(client)
@@ -237,13 +238,13 @@ async def logged_twice(lines: str) -> bool:
 
 async def test_without_redis_the_gateway_starts_and_still_limits(start_gateway: StartGateway, services: Services) -> None:
     gateway = await start_gateway(REDIS_URL="redis://127.0.0.1:1/0", EDUSTREAM_RATE_LIMIT_DEFAULT="2/minute")
-    async with httpx.AsyncClient(base_url=gateway.url) as client:
+    async with plain_client(base_url=gateway.url) as client:
         assert await statuses(client, 3, "GET", "/api/tutors") == [200, 200, 429]
 
 
 async def test_a_flushed_script_is_loaded_again(start_gateway: StartGateway, own_valkey: Valkey, services: Services) -> None:
     gateway = await start_gateway(REDIS_URL=own_valkey.url, EDUSTREAM_RATE_LIMIT_DEFAULT="1000/minute")
-    async with httpx.AsyncClient(base_url=gateway.url) as client:
+    async with plain_client(base_url=gateway.url) as client:
         assert await statuses(client, 1, "GET", "/api/tutors") == [200]
         with redis.Redis.from_url(own_valkey.url) as admin:
             admin.script_flush()

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from deploy.local import ports
+from tests.clients import plain_client
 from tests.gateway.conftest import Running, Services, StartGateway
 from tests.gateway.keys import token
 from tests.gateway.raw import read_answer
@@ -22,7 +23,7 @@ BEARER = {"Authorization": f"Bearer {token(1)}"}
 
 async def test_a_service_that_is_down_is_said_to_be_so_in_milliseconds(start_gateway: StartGateway) -> None:
     gateway = await start_gateway(PROFILES_URL=f"http://127.0.0.1:{ports.choose()}")
-    async with httpx.AsyncClient(base_url=gateway.url) as client:
+    async with plain_client(base_url=gateway.url) as client:
         await client.get(PATH)
         answers, longer = [], []
         for _ in range(20):
@@ -41,7 +42,7 @@ async def test_a_service_that_is_down_is_said_to_be_so_in_milliseconds(start_gat
 async def test_a_service_that_does_not_even_refuse_is_given_up(start_gateway: StartGateway) -> None:
     """TEST-NET addresses lead nowhere, or are refused by the machine's own network."""
     gateway = await start_gateway(PROFILES_URL="http://192.0.2.1:9")
-    async with httpx.AsyncClient(base_url=gateway.url, timeout=5) as client:
+    async with plain_client(base_url=gateway.url, timeout=5) as client:
         slow = [await client.get(PATH) for _ in range(2)]
         started = time.perf_counter()
         quick = await client.get(PATH)
@@ -54,7 +55,7 @@ async def test_a_service_that_does_not_even_refuse_is_given_up(start_gateway: St
 async def test_a_service_that_comes_back_is_used_again(start_gateway: StartGateway) -> None:
     port = ports.choose()
     gateway = await start_gateway(PROFILES_URL=f"http://127.0.0.1:{port}")
-    async with httpx.AsyncClient(base_url=gateway.url) as client:
+    async with plain_client(base_url=gateway.url) as client:
         for _ in range(5):
             assert (await client.get(PATH)).status_code == 503
         service = await StandIn("profiles", port).start()
@@ -73,7 +74,7 @@ async def test_a_slow_service_is_given_up(start_gateway: StartGateway, services:
 
     services["profiles"].on[PATH] = wait
     gateway = await start_gateway(GATEWAY_ANSWER_TIMEOUT="0.5")
-    async with httpx.AsyncClient(base_url=gateway.url) as client:
+    async with plain_client(base_url=gateway.url) as client:
         started = time.perf_counter()
         answer = await client.get(PATH)
 
@@ -211,7 +212,7 @@ async def test_a_service_with_a_long_line_is_busy_and_not_ill(start_gateway: Sta
         return any(task.done() for task in answering)
 
     await eventually(refused)
-    async with httpx.AsyncClient(base_url=gateway.url) as client:
+    async with plain_client(base_url=gateway.url) as client:
         health = await client.get("/health")
     go_on.set()
     await asyncio.gather(*answering)

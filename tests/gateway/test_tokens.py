@@ -12,6 +12,7 @@ import redis
 from shared import broker
 from shared.events.auth import SessionsRevoked
 from shared.revocations import SET
+from tests.clients import plain_client
 from tests.gateway.conftest import Services, StartGateway, Valkey
 from tests.gateway.keys import token
 from tests.waiting import eventually
@@ -76,7 +77,7 @@ async def test_a_revoked_token_is_refused_by_a_new_gateway(
         client.zadd(SET, {"user:77:5": time.time() + 600, "session:gone": time.time() + 600})
     gateway = await start_gateway(REDIS_URL=own_valkey.url, AMQP_URL=amqp_url)
 
-    async with httpx.AsyncClient(base_url=gateway.url) as http:
+    async with plain_client(base_url=gateway.url) as http:
 
         async def status(bearer: str) -> int:
             return (await http.get("/auth/me", headers={"Authorization": f"Bearer {bearer}"})).status_code
@@ -93,7 +94,7 @@ async def test_a_revoked_token_is_refused_by_a_new_gateway(
 async def test_a_revocation_reaches_a_running_gateway_within_a_second(start_gateway: StartGateway, amqp_url: str) -> None:
     gateway = await start_gateway(AMQP_URL=amqp_url)
     connection = await aio_pika.connect(amqp_url)
-    async with connection, httpx.AsyncClient(base_url=gateway.url) as http:
+    async with connection, plain_client(base_url=gateway.url) as http:
         channel = await connection.channel()
         exchange = await channel.get_exchange(broker.EVENTS)
         bearer = {"Authorization": f"Bearer {token(79, version=1)}"}

@@ -7,12 +7,12 @@ import signal
 from collections.abc import AsyncIterator
 from http import HTTPStatus
 
-import httpx
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
+from tests.clients import plain_client
 from tests.gateway.conftest import Running, Services, StartGateway
 from tests.gateway.hub import Hub, serving
 from tests.gateway.keys import token
@@ -44,7 +44,7 @@ def socket(gateway: Running, path: str = "/ws/42", **options: object) -> connect
 
 
 async def open_sockets(gateway: Running) -> float:
-    async with httpx.AsyncClient() as client:
+    async with plain_client() as client:
         lines = (await client.get(f"{gateway.url}/metrics")).text.splitlines()
     return float(next(line for line in lines if line.startswith("edustream_gateway_websockets ")).split()[1])
 

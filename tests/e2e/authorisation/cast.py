@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import httpx
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
 from deploy.local.suite import Suite
 from services.auth.keys import SigningKey
+from tests.clients import plain_client
 from tests.e2e.people import Person, approved_tutor, registers
 from tests.waiting import eventually
 
@@ -107,7 +107,7 @@ async def _wait_until_dead(gateway: str, dead: dict[str, str]) -> None:
     """Revocations need a moment to reach the gateway; what is forged was never alive."""
 
     async def refused() -> bool:
-        async with httpx.AsyncClient(base_url=gateway, timeout=20, trust_env=False) as client:
+        async with plain_client(base_url=gateway, timeout=20) as client:
             answers = [await client.get("/auth/me", headers={"Authorization": f"Bearer {t}"}) for t in dead.values()]
         return {answer.status_code for answer in answers} == {401}
 

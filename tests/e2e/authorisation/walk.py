@@ -13,6 +13,7 @@ import websockets
 from websockets.asyncio.client import ClientConnection
 
 from deploy.local.suite import Suite
+from tests.clients import plain_client
 from tests.e2e.authorisation.asking import BESIDE_OTHERS_NO_MORE, SPARE, Question, question
 from tests.e2e.authorisation.cast import Cast
 from tests.e2e.authorisation.table import CALLERS, Row, declared, rows
@@ -118,7 +119,7 @@ class Walk:
 async def walk(suite: Suite, cast: Cast, things: Things) -> Findings:
     """Go through the whole table once."""
     limits = httpx.Limits(max_connections=40)
-    async with httpx.AsyncClient(timeout=60, trust_env=False, limits=limits) as client:
+    async with plain_client(timeout=60, limits=limits) as client:
         return await Walk(suite, cast, things, client).run()
 
 
