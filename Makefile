@@ -7,6 +7,7 @@ PY := .venv/bin/python
 ARGS ?=
 ON ?= local
 WORKERS ?= auto
+unexport PYTHONDONTWRITEBYTECODE # where it is set every process compiles all it imports anew: seconds for each service that starts
 FIND_PYTHON = for p in $(PYTHON) python3 python3.13 python3.12 python3.11 ''; do [ -n "$$p" ] && "$$p" -c '' 2>/dev/null && break; done; \
 	[ -n "$$p" ] || { echo "edustream: no Python found: install Python 3.11 or newer, or name it with PYTHON=." >&2; exit 1; }
 
