@@ -52,6 +52,11 @@ class Running:
             self.process.send_signal(signal.SIGTERM)
         return await asyncio.wait_for(self.process.wait(), 20)
 
+    async def kill(self) -> None:
+        if self.process.returncode is None:
+            self.process.kill()
+        await self.process.wait()
+
 
 class Valkey:
     """A Valkey of the test's own."""
@@ -128,17 +133,42 @@ def services(session_services: Services) -> Iterator[Services]:
         service.clear()
 
 
+@pytest.fixture
+async def start_gateway(session_services: Services, valkey: Valkey, tmp_path: Path) -> AsyncIterator[StartGateway]:
+    """Starts gateways with the given environment over the usual one; stops them after the test."""
+    async with _gateways(session_services, valkey, tmp_path) as start:
+        yield start
+
+
 @pytest.fixture(scope="session")
-async def start_gateway(
+async def start_lasting_gateway(
     session_services: Services, valkey: Valkey, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[StartGateway]:
-    """Starts gateways with the given environment over the usual one; stops them in the end."""
+    """The same, for what tests share: stops them in the end."""
+    async with _gateways(session_services, valkey, tmp_path_factory.mktemp("gateways")) as start:
+        yield start
+
+
+@pytest.fixture(scope="session")
+async def gateway(start_lasting_gateway: StartGateway) -> Running:
+    """The one most tests share: no limits, other defaults."""
+    return await start_lasting_gateway()
+
+
+@pytest.fixture
+async def http(gateway: Running) -> AsyncIterator[httpx.AsyncClient]:
+    async with plain_client(base_url=gateway.url, timeout=10) as client:
+        yield client
+
+
+@contextlib.asynccontextmanager
+async def _gateways(services: Services, valkey: Valkey, folder: Path) -> AsyncIterator[StartGateway]:
     started: list[Running] = []
 
     async def start(**environment: str) -> Running:
         port = int(environment.get("EDUSTREAM_PORT") or ports.choose())
-        log = tmp_path_factory.mktemp("gateway") / "log"
-        usual = {f"{name.upper()}_URL": service.url for name, service in session_services.items()}
+        log = folder / f"gateway-{port}.log"
+        usual = {f"{name.upper()}_URL": service.url for name, service in services.items()}
         usual |= {
             "PATH": os.environ["PATH"],
             "EDUSTREAM_PORT": str(port),
@@ -157,20 +187,7 @@ async def start_gateway(
 
     yield start
     for running in started:
-        with contextlib.suppress(TimeoutError):
-            await running.stop()
-
-
-@pytest.fixture(scope="session")
-async def gateway(start_gateway: StartGateway) -> Running:
-    """The one most tests share: no limits, other defaults."""
-    return await start_gateway()
-
-
-@pytest.fixture
-async def http(gateway: Running) -> AsyncIterator[httpx.AsyncClient]:
-    async with plain_client(base_url=gateway.url, timeout=10) as client:
-        yield client
+        await running.kill()
 
 
 async def _until_live(running: Running) -> None:

@@ -124,8 +124,8 @@ async def test_a_thousand_racing_requests_through_two_gateways_make_a_hundred(
 
 
 @pytest.fixture(scope="module")
-async def limited(start_gateway: StartGateway) -> AsyncIterator[httpx.AsyncClient]:
-    gateway = await start_gateway(EDUSTREAM_RATE_LIMIT_DEFAULT="3/minute", TRUSTED_PROXIES="127.0.0.1")
+async def limited(start_lasting_gateway: StartGateway) -> AsyncIterator[httpx.AsyncClient]:
+    gateway = await start_lasting_gateway(EDUSTREAM_RATE_LIMIT_DEFAULT="3/minute", TRUSTED_PROXIES="127.0.0.1")
     async with plain_client(base_url=gateway.url) as client:
         yield client
 

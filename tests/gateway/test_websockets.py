@@ -35,8 +35,9 @@ def hub(module_hub: Hub) -> Hub:
 
 
 @pytest.fixture(scope="module")
-async def gateway(start_gateway: StartGateway, module_hub: Hub) -> Running:
-    return await start_gateway(NOTIFICATIONS_URL=module_hub.url, GATEWAY_WEBSOCKET_FRAME=str(FRAME), GATEWAY_WEBSOCKET_IDLE="5")
+async def gateway(start_lasting_gateway: StartGateway, module_hub: Hub) -> Running:
+    limits = {"GATEWAY_WEBSOCKET_FRAME": str(FRAME), "GATEWAY_WEBSOCKET_IDLE": "5"}
+    return await start_lasting_gateway(NOTIFICATIONS_URL=module_hub.url, **limits)
 
 
 def socket(gateway: Running, path: str = "/ws/42", **options: object) -> connect:
