@@ -29,9 +29,10 @@ BUSY = (  # others were in the way: the same may work in a moment
     psycopg.errors.IdleInTransactionSessionTimeout,
 )
 # random_page_cost: with its default, made for disks, the plan kept for a prepared "newest first" list reads all rows of an owner
-# and sorts them, instead of the first few in the order of the index: ten times slower for whoever has many.
+# and sorts them, instead of the first few in the order of the index: ten times slower for whoever has many. work_mem: with less
+# a search that finds a hundredth of a million documents looks at all others on their pages, too.
 SESSION = "-c lock_timeout=3s -c statement_timeout=10s -c idle_in_transaction_session_timeout=15s -c timezone=UTC"
-SESSION += " -c random_page_cost=1.1"
+SESSION += " -c random_page_cost=1.1 -c work_mem=16MB"
 
 # A peer that vanished without a word is noticed in seconds, not in the quarter of an hour that TCP takes by itself: the server by
 # its client, and the client by the server, which until then keeps the locks of whoever is gone (the relay's, say).

@@ -19,7 +19,7 @@ from psycopg import sql
 
 from deploy.local.databases import scratch
 from deploy.local.servers import Urls
-from services.profiles.actions.search import Criteria, choose
+from services.profiles.actions.search import Criteria, are_few, choose
 from shared import logs, migrations
 from shared.db import Tx
 from tests.harness import running
@@ -176,7 +176,9 @@ async def plans(connection: psycopg.AsyncConnection, query: Query) -> dict[str, 
     assert chosen is not None
     values = chosen.values | {"viewer": None, "limit": 20, "offset": 20 * (query.get("page", 1) - 1)}
     found = {}
-    for kind, statement in (("page", chosen.page), ("total", chosen.total)):
+    total = await (await connection.execute(chosen.total, values, prepare=False)).fetchone() or (0,)
+    page = chosen.few if chosen.few is not None and await are_few(Tx(connection), total[0]) else chosen.page
+    for kind, statement in (("page", page), ("total", chosen.total)):
         cursor = await connection.execute(f"EXPLAIN (ANALYZE, BUFFERS OFF, COSTS OFF) {statement}", values, prepare=False)
         found[kind] = "\n".join(f"    {row[0]}" for row in await cursor.fetchall())
     return found

@@ -14,6 +14,7 @@ from shared.db import Tx
 from shared.paging import Page
 
 Sort = Literal["rating", "rate", "-rate", "experience"]
+DEAR = 50  # what looking into twenty tutors' documents costs, in tutors who are found by the index and sorted
 MIN_RATE, MOST_RATE, MOST_YEARS = 1, 1000, 1000
 
 
@@ -50,6 +51,8 @@ class Statements:
     page: LiteralString
     total: LiteralString
     values: dict[str, Any]
+    few: LiteralString | None = None
+    """What finds the page where all of them are few enough to be looked at."""
 
 
 async def find(tx: Tx, criteria: Criteria, page: Page, viewer: int | None = None) -> tuple[list[Profile], int]:
@@ -58,10 +61,22 @@ async def find(tx: Tx, criteria: Criteria, page: Page, viewer: int | None = None
     if chosen is None:
         return [], 0
     asked = chosen.values | {"viewer": viewer, "limit": page.limit, "offset": page.offset}
+    if chosen.few is not None:
+        total = await _count(tx, chosen, asked)
+        statement = chosen.few if await are_few(tx, total) else chosen.page
+        return await _planned(tx, class_row(Profile), statement, asked), total
     found: list[Profile] = await _planned(tx, class_row(Profile), chosen.page, asked)
     if 0 < len(found) < page.size or (not found and page.offset == 0):  # the last page counts itself
         return found, page.offset + len(found)
-    return found, int((await _planned(tx, scalar_row, chosen.total, asked))[0])
+    return found, await _count(tx, chosen, asked)
+
+
+async def are_few(tx: Tx, found: int) -> bool:
+    """Whether to sort all whom words found is quicker than to go through the catalogue in its order until it met twenty of them:
+    the one costs in proportion to them, the other to how many others there are for each of them."""
+    unfiltered = {"subject_id": ANY_SUBJECT, "experience_years": None, "min_rate": None, "max_rate": None}
+    everybody = await tx.value(search.TOTAL_BY_COUNTS, **cells(unfiltered, ""))
+    return bool(found * found <= DEAR * everybody)
 
 
 async def choose(tx: Tx, criteria: Criteria) -> Statements | None:
@@ -93,7 +108,7 @@ async def _by_words(tx: Tx, criteria: Criteria, filters: dict[str, Any]) -> Stat
     if criteria.narrows:
         total = search.TOTAL_BY_WORDS
     values = filters | {"words": query_of(spellings), "spellings": spellings[terms[0]]}
-    return Statements(search.PAGES_BY_WORDS[criteria.sort], total, values)
+    return Statements(search.PAGES_BY_WORDS[criteria.sort], total, values, search.PAGES_BY_FEW_WORDS[criteria.sort])
 
 
 def cells(filters: dict[str, Any], language: str) -> dict[str, Any]:
@@ -123,6 +138,10 @@ async def spellings_of(tx: Tx, terms: list[str]) -> dict[str, list[str]]:
 
 async def _look_up(tx: Tx, statement: LiteralString, terms: list[str]) -> list[Variant]:
     return await tx.all(Variant, statement, terms=terms) if terms else []
+
+
+async def _count(tx: Tx, chosen: Statements, asked: dict[str, Any]) -> int:
+    return int((await _planned(tx, scalar_row, chosen.total, asked))[0])
 
 
 async def _planned(tx: Tx, row_factory: Any, statement: str, values: dict[str, Any]) -> list[Any]:

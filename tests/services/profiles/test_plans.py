@@ -66,6 +66,7 @@ PLANS: list[tuple[LiteralString, Mapping[str, object], set[str]]] = [
     (search.TOTAL, SPOKEN, {"catalogue_by_language"}),
     (search.TOTAL, CHARGED, {"catalogue_by_language"}),
     (search.PAGES_BY_WORDS["rating"], WORDS, {"documents_by_word"}),
+    (search.PAGES_BY_FEW_WORDS["rating"], WORDS, {"documents_by_word"}),
     (search.TOTAL_BY_WORDS, WORDS, {"documents_by_word"}),
     (search.TOTAL_BY_WORDS_ALONE, WORDS, {"documents_by_word"}),
     (search.TOTAL_BY_TERM, WORDS, {"documents_by_word", "vocabulary_pkey"}),
