@@ -244,6 +244,11 @@ _PAIR = """hashtextextended(concat_ws(' ', 'pair',
   least(%(one)s::bigint, %(other)s::bigint), greatest(%(one)s::bigint, %(other)s::bigint)), 0)"""
 WRITING = f"SELECT pg_advisory_xact_lock_shared({_PAIR})"
 BLOCKING = f"SELECT pg_advisory_xact_lock({_PAIR})"
+# With what is known of both: to write is asked for far more often than anything else here.
+CORRESPONDENTS = f"""
+SELECT p.id, p.name, p.email, p.is_active
+FROM ({WRITING}) AS writing LEFT JOIN people p ON p.id IN (%(one)s::bigint, %(other)s::bigint)
+"""
 BLOCK = """
 INSERT INTO blocks (blocker_id, blocked_id, created_at) VALUES (%(blocker_id)s, %(blocked_id)s, clock_timestamp())
 ON CONFLICT DO NOTHING RETURNING created_at

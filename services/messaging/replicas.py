@@ -48,9 +48,16 @@ async def remember_booking(tx: Tx, event: BookingEvent) -> None:
     )
 
 
-async def active_person(tx: Tx, owners: Owners, user_id: int) -> Person | None:
-    """Somebody who can be written to, if there is such an account."""
-    person = await _person(tx, user_id)
+async def correspondents(tx: Tx, owners: Owners, sender_id: int, recipient_id: int) -> tuple[Person, Person | None]:
+    """Who writes, and who is written to if there is such an account. Until commit, neither can block the other. Raises
+    `Unavailable`."""
+    rows = await tx.rows(queries.CORRESPONDENTS, one=sender_id, other=recipient_id)
+    known = {row["id"]: Person(**row) for row in rows}
+    recipient = await _active_person(tx, owners, recipient_id, known.get(recipient_id))
+    return await _person_behind_token(tx, owners, sender_id, known.get(sender_id)), recipient
+
+
+async def _active_person(tx: Tx, owners: Owners, user_id: int, person: Person | None) -> Person | None:
     if person is None or not person.is_active:
         try:
             person = await _ask_for_person(tx, owners, user_id)
@@ -68,9 +75,8 @@ async def known_person(tx: Tx, owners: Owners, user_id: int) -> Person | None:
     return person
 
 
-async def person_behind_token(tx: Tx, owners: Owners, user_id: int) -> Person:
-    """The account of a valid token: it exists, so not knowing it can only be lag. Raises `Unavailable`."""
-    person = await _person(tx, user_id)
+async def _person_behind_token(tx: Tx, owners: Owners, user_id: int, person: Person | None) -> Person:
+    """The account of a valid token exists, so not knowing it can only be lag."""
     if person is None:
         try:
             person = await _ask_for_person(tx, owners, user_id)

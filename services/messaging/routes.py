@@ -86,7 +86,7 @@ async def send_with_attachment(
         known = await once.remembered(tx, actor, fingerprint, MessageView)
         if known is not None:
             return known
-        await sending.addressee(tx, owners, actor, recipient_id, booking_id)
+        await sending.correspondents(tx, owners, actor, recipient_id, booking_id)
     await attachments.keep(database, storage, upload)  # between the transactions: storing takes its time
     async with database.transaction() as tx:
 

@@ -32,12 +32,13 @@ class News:
 
 
 async def tell(tx: Tx, event: Event, notices: list[Notice], messages: list[Live]) -> None:
-    await tell_all(tx, [News(event, notices, messages)])
+    news = [News(event, notices, messages)]
+    await tell_all(tx, news, await _purged(tx, news))
 
 
-async def tell_all(tx: Tx, news: list[News]) -> None:
-    """All notices are added before the log is locked, as by whoever reads notifications: else both would wait for each other."""
-    purged = await _purged(tx, news)
+async def tell_all(tx: Tx, news: list[News], purged: set[int]) -> None:
+    """To the `purged` nothing is told, and of them no name. All notices are added before the log is locked, as by whoever reads
+    notifications: else both would wait for each other."""
     shown: list[Live] = []
     for one in news:
         shown += [m for m in one.messages if m.user_id not in purged]

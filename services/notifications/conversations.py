@@ -105,7 +105,7 @@ async def _tell_from(tx: Tx, event: MessageDelivered, sides: Sides) -> None:
         turn = await tx.one(Turn, queries.HAS_TOLD, **pair, message_id=following.message_id, position=following.position)
         news += _news(following, turn, sides)
         following = _event(turn.following) if turn.following else None
-    await actions.tell_all(tx, news)
+    await actions.tell_all(tx, news, {side.user_id for side in sides.values() if side.is_purged})
 
 
 def _news(event: MessageDelivered, turn: Turn, sides: Sides) -> list[News]:

@@ -54,6 +54,7 @@ class Side:
     user_id: int
     read_up_to: int
     told: int | None
+    is_purged: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +133,7 @@ MEET = """
 INSERT INTO threads AS t (user_id, other_id)
 SELECT * FROM (VALUES (%(one)s::bigint, %(other)s::bigint), (%(other)s, %(one)s)) AS pair (user_id, other_id) ORDER BY user_id
 ON CONFLICT (user_id, other_id) DO UPDATE SET read_up_to = t.read_up_to
-RETURNING user_id, read_up_to, told
+RETURNING user_id, read_up_to, told, EXISTS (SELECT FROM people p WHERE p.id = t.user_id AND p.is_purged) AS is_purged
 """
 HAS_READ = """
 UPDATE threads SET read_up_to = greatest(read_up_to, %(read_up_to)s) WHERE user_id = %(user_id)s AND other_id = %(other_id)s

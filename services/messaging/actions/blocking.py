@@ -30,8 +30,7 @@ class NotBlocked(NotFound):
 
 
 async def refuse_blocked(tx: Tx, user_id: int, other_id: int) -> None:
-    """Raises `Blocked` when either of the two has blocked the other. Until commit, neither can."""
-    await tx.run(queries.WRITING, one=user_id, other=other_id)
+    """Raises `Blocked` when either of the two has blocked the other. After `WRITING`, until commit, neither can."""
     blocker_id = await tx.value(queries.BLOCKER, one=user_id, other=other_id)
     if blocker_id == user_id:
         raise Blocked("You have blocked this person. Unblock them to write to them.")

@@ -2,11 +2,11 @@
 
 from datetime import datetime
 
-from services.messaging import queries
+from services.messaging import queries, replicas
 from services.messaging.actions.blocking import refuse_blocked
 from services.messaging.attachments import Upload
 from services.messaging.queries import Message, Person
-from services.messaging.replicas import Owners, active_person, is_booking_of, person_behind_token
+from services.messaging.replicas import Owners, is_booking_of
 from shared.auth import Principal
 from shared.db import Tx
 from shared.errors import BadRequest, NotFound, Unavailable
@@ -37,8 +37,7 @@ async def send(
     upload: Upload | None = None,
 ) -> Message:
     """Write to somebody. Raises `MessageToOneself`, `RecipientNotFound`, `Blocked`, `BookingNotFound`."""
-    recipient = await addressee(tx, owners, actor, recipient_id, booking_id)
-    sender = await person_behind_token(tx, owners, actor.user_id)
+    sender, recipient = await correspondents(tx, owners, actor, recipient_id, booking_id)
     parties = {"sender_id": sender.id, "recipient_id": recipient.id}
     message = await tx.one(Message, queries.SEND, **parties, text=text, booking_id=booking_id, now=now)
     if upload:
@@ -47,17 +46,19 @@ async def send(
     return message
 
 
-async def addressee(tx: Tx, owners: Owners, actor: Principal, recipient_id: int, booking_id: int | None) -> Person:
-    """Whom the actor may write to, about this booking. Raises what `send` does."""
+async def correspondents(
+    tx: Tx, owners: Owners, actor: Principal, recipient_id: int, booking_id: int | None
+) -> tuple[Person, Person]:
+    """The actor, and whom the actor may write to, about this booking. Raises what `send` does."""
     if recipient_id == actor.user_id:
         raise MessageToOneself
-    recipient = await active_person(tx, owners, recipient_id)
+    sender, recipient = await replicas.correspondents(tx, owners, actor.user_id, recipient_id)
     if recipient is None:
         raise RecipientNotFound
     await refuse_blocked(tx, actor.user_id, recipient_id)
     if booking_id and not await is_booking_of(tx, owners, booking_id, actor.user_id, recipient_id):
         raise BookingNotFound
-    return recipient
+    return sender, recipient
 
 
 async def _attach(tx: Tx, message: Message, upload: Upload) -> Message:
