@@ -12,19 +12,17 @@ import time
 
 import aio_pika
 import uvloop
-from psycopg import sql
 
-from deploy.local.databases import connect, url_for
-from deploy.local.servers import Instance
+from deploy.local.databases import scratch
 from services.reporting.consumers import subscriptions
 from shared import broker, migrations
 from shared.broker import Broker, Publisher
 from shared.db import Database
 from shared.events.base import Event
 from shared.replay import replay
+from tests.load.servers import servers
 from tests.services.reporting.history import events as history
 
-NAME = "edustream_bench_replay"
 AT_ONCE = 500
 
 
@@ -56,17 +54,9 @@ async def measure(database_url: str, amqp_url: str, count: int) -> None:
 
 
 def main(count: int) -> None:
-    instance = Instance("test")
-    with instance.session(keep=True) as urls:
-        amqp_url = urls.amqp
-        if amqp_url.endswith("/"):
-            amqp_url += instance.rabbitmq.new_vhost(NAME)
-        with connect(urls.postgres) as admin:
-            for statement in ("DROP DATABASE IF EXISTS {} WITH (FORCE)", "CREATE DATABASE {}"):
-                admin.execute(sql.SQL(statement).format(sql.Identifier(NAME)))
-            migrations.upgrade("reporting", url_for(urls.postgres, NAME))
-            uvloop.run(measure(url_for(urls.postgres, NAME), amqp_url, count))
-            admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(NAME)))
+    with servers() as urls, scratch(urls.postgres, "bench_replay") as url:
+        migrations.upgrade("reporting", url)
+        uvloop.run(measure(url, urls.amqp, count))
 
 
 if __name__ == "__main__":
