@@ -1,6 +1,6 @@
 """Events that no queue takes: the broker confirms and drops them, so they must stay in the outbox until one does."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 
 import pytest
@@ -17,6 +17,12 @@ from tests.shared.events import sent
 from tests.shared.relaying import Listener, gone, left, relay, say
 from tests.shared.running import beside
 from tests.waiting import eventually
+
+
+@pytest.fixture(scope="module")
+def amqp_url(new_vhost: Callable[[str], str]) -> str:
+    """Where no test of a service has left its queue."""
+    return new_vhost("unheard")
 
 
 def edited(number: int) -> MessageEdited:
