@@ -20,6 +20,7 @@ REQUIRED = ["exp", "iat", "iss", "aud", "sub", "jti"]
 KEYS_FOR = 240.0  # seconds after which the keys are asked for again, beside requests, so that a withdrawn one stops counting
 TOO_OLD = 300.0  # seconds after which requests wait for that answer: nobody had asked for long
 ASK_AGAIN = 2.0  # seconds between questions when a token names an unknown key, so that forgeries cannot flood auth
+ASK_FIRST = 0.1  # seconds between questions while there is no key at all: nobody can sign in before there is
 PAUSE = 30.0  # seconds between questions that requests wait for while auth does not answer
 FORGET_EVERY = 10.0  # seconds
 REMEMBERED = 20_000  # tokens
@@ -103,8 +104,8 @@ class KeySet:
 
     async def get(self, kid: str) -> jwt.PyJWK | None:
         """The key, asked for where it is unknown or too old. Raises `Unavailable` when no key could be had yet."""
-        since_try = time.monotonic() - self._tried_at
-        if since_try > (ASK_AGAIN if kid not in self._keys else PAUSE if self.age > TOO_OLD else float("inf")):
+        pause = ASK_AGAIN if kid not in self._keys else PAUSE if self.age > TOO_OLD else float("inf")
+        if time.monotonic() - self._tried_at > (pause if self._keys else ASK_FIRST):
             await self._ask()
         if not self._keys:
             raise Unavailable("Sign-in keys cannot be had at the moment. Try again.")
@@ -113,7 +114,7 @@ class KeySet:
 
     async def prepare(self) -> None:
         """Ask until there is a key, so that a process which started while auth was there goes on when it no longer is."""
-        wait = ASK_AGAIN
+        wait = ASK_FIRST
         while not self._keys:
             await self._ask()
             if not self._keys:

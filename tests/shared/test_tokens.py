@@ -176,8 +176,20 @@ async def test_without_any_key_a_token_can_be_neither_trusted_nor_refused(auth: 
             await verifier.verify(token(7))
 
 
+async def test_who_began_before_auth_answers_as_soon_as_auth_does(auth: Auth, clock: Clock) -> None:
+    auth.fails = True
+    verifier = TokenVerifier(auth.fetch)
+    with pytest.raises(Unavailable):
+        await verifier.verify(token(7))
+
+    auth.fails = False
+    clock.ahead = 0.2
+
+    assert (await verifier.verify(token(7))).user_id == 7
+
+
 async def test_who_had_keys_in_time_goes_on_without_auth(auth: Auth, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tokens, "ASK_AGAIN", 0.01)
+    monkeypatch.setattr(tokens, "ASK_FIRST", 0.01)
     auth.fails = True
     verifier = TokenVerifier(auth.fetch)
     preparing = asyncio.ensure_future(verifier.prepare())
