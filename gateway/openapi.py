@@ -45,6 +45,7 @@ SECURITY: Json = {
     },
 }
 ANSWERS = {
+    "400": "The address could be read in two ways",
     "401": "Sign in: the access token is missing or not valid",
     "429": "Too many requests: see Retry-After",
     "502": "The service broke off",
@@ -124,7 +125,8 @@ def _operation(service: str, method: str, path: str, operation: Json, route: Rou
     tags = operation.get("tags") or [service]
     name = operation.get("operationId") or f"{service}_{method}_{re.sub(r'[^a-z0-9]+', '_', path.lower()).strip('_')}"
     access = route.needs(method.upper())
-    statuses = {*BEHIND, *(["429"] if route.rate is not Class.UNLIMITED else []), *(["401"] if access is not Access.OPEN else [])}
+    statuses = {*BEHIND, *(["400"] if "{" in path else [])}  # what stands in its place may be anything
+    statuses |= {*(["429"] if route.rate is not Class.UNLIMITED else []), *(["401"] if access is not Access.OPEN else [])}
     ours = {status: {"$ref": f"#/components/responses/Problem{status}"} for status in sorted(statuses)}
     responses = dict(sorted((ours | operation.get("responses", {})).items()))
     return operation | {"tags": tags, "operationId": name, "security": NEEDS[access], "responses": responses}
