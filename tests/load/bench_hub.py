@@ -13,6 +13,7 @@ import gc
 import json
 import os
 import random
+import re
 import socket
 import statistics
 import subprocess
@@ -150,32 +151,52 @@ async def keys() -> AsyncIterator[str]:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
 
+class Poster:
+    """POSTs over kept connections. A whole client would take as much of the machine as one of the services does."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._free: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+
+    async def post(self, path: str, bearer: str, body: bytes) -> int:
+        """The status."""
+        reader, writer = self._free.pop() if self._free else await asyncio.open_connection("127.0.0.1", self._port)
+        head = f"POST {path} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {bearer}\r\nContent-Type: application/json\r\n"
+        writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+        answer = await reader.readuntil(b"\r\n\r\n")
+        await reader.readexactly(int(re.search(rb"(?i)content-length: (\d+)", answer)[1]))  # type: ignore[index]
+        self._free.append((reader, writer))
+        return int(answer.split(b" ", 2)[1])
+
+    def close(self) -> None:
+        for _, writer in self._free:
+            writer.close()
+
+
 async def send(port: int, people: range, rate: float, seconds: float) -> dict[str, float]:
     """POST at a steady rate; when each message was sent, by its text."""
     sent: dict[str, float] = {}
     refused: list[int] = []
     dice = random.Random(1)
-    headers = {user_id: {"Authorization": f"Bearer {token(user_id)}"} for user_id in people}
+    bearers = {user_id: token(user_id) for user_id in people}
+    poster = Poster(port)
 
     async def one(number: int) -> None:
         sender, recipient = dice.sample(people, 2)
         text = f"message {number}"
         sent[text] = time.perf_counter()
-        answer = await client.post("/api/messages", json={"recipient_id": recipient, "message": text}, headers=headers[sender])
-        if answer.status_code != 201:
+        body = json.dumps({"recipient_id": recipient, "message": text}).encode()
+        status = await poster.post("/api/messages", bearers[sender], body)
+        if status != 201:
             del sent[text]
-            refused.append(answer.status_code)
+            refused.append(status)
 
-    limits = httpx.Limits(max_keepalive_connections=50)
-    base_url = f"http://127.0.0.1:{port}"
-    async with (
-        httpx.AsyncClient(base_url=base_url, trust_env=False, limits=limits, timeout=30) as client,
-        asyncio.TaskGroup() as tasks,
-    ):
+    async with asyncio.TaskGroup() as tasks:
         began = time.perf_counter()
         for number in range(int(rate * seconds)):
             await asyncio.sleep(max(0.0, began + number / rate - time.perf_counter()))
             tasks.create_task(one(number))
+    poster.close()
     if refused:
         print(f"refused: {len(refused)} (the machine is too busy for this rate)")
     return sent
