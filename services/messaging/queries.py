@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import LiteralString
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,11 +196,6 @@ FROM (
   (SELECT * FROM messages WHERE high_id = %(user_id)s::bigint AND {_MEETS} ORDER BY id DESC LIMIT %(most)s)
 ) AS m
 """
-_SHOWN = """
-JOIN people p ON p.id = CASE %(user_id)s::bigint WHEN m.sender_id THEN m.recipient_id ELSE m.sender_id END
-LEFT JOIN attachments a ON a.message_id = m.id
-ORDER BY m.id DESC
-"""
 # Of the newest messages, how many have the words.
 LATELY_FOUND = """
 SELECT count(*) FROM (
@@ -209,16 +205,25 @@ SELECT count(*) FROM (
 ) AS m
 WHERE ARRAY[m.low_id, m.high_id] @> %(mine)s::bigint[] AND m.text ILIKE ALL (%(all)s::text[])
 """
-COUNT_INDEXED = f"SELECT count(*) FROM (SELECT {_INDEXED} LIMIT %(most)s) AS counted"
-COUNT_NEWEST = f"SELECT count(*) FROM (SELECT {_NEWEST} LIMIT %(most)s) AS counted"
-SEARCH_INDEXED = f"""
-SELECT {WITH_ATTACHMENT}, p.id AS other_id, p.name AS other_name
-FROM (SELECT m.* {_INDEXED} ORDER BY m.id DESC LIMIT %(limit)s OFFSET %(offset)s) AS m {_SHOWN}
-"""
-SEARCH_NEWEST = f"""
-SELECT {WITH_ATTACHMENT}, p.id AS other_id, p.name AS other_name
-FROM (SELECT m.* {_NEWEST} ORDER BY m.id DESC LIMIT %(limit)s OFFSET %(offset)s) AS m {_SHOWN}
-"""
+
+
+def _count(found: LiteralString) -> LiteralString:
+    return f"SELECT count(*) FROM (SELECT {found} LIMIT %(most)s) AS counted"
+
+
+def _search(found: LiteralString) -> LiteralString:
+    """The page is cut first, then shown."""
+    return f"""
+    SELECT {WITH_ATTACHMENT}, p.id AS other_id, p.name AS other_name
+    FROM (SELECT m.* {found} ORDER BY m.id DESC LIMIT %(limit)s OFFSET %(offset)s) AS m
+    JOIN people p ON p.id = CASE %(user_id)s::bigint WHEN m.sender_id THEN m.recipient_id ELSE m.sender_id END
+    LEFT JOIN attachments a ON a.message_id = m.id
+    ORDER BY m.id DESC
+    """
+
+
+COUNT_INDEXED, COUNT_NEWEST = _count(_INDEXED), _count(_NEWEST)
+SEARCH_INDEXED, SEARCH_NEWEST = _search(_INDEXED), _search(_NEWEST)
 
 ATTACHMENT = """
 SELECT a.name, a.content_type, a.object_name FROM attachments a JOIN messages m ON m.id = a.message_id

@@ -262,8 +262,8 @@ async def local_checks(client: httpx.AsyncClient) -> float:
     return float(next(line for line in lines if line.startswith("edustream_gateway_limits_local_total")).split()[1])
 
 
-async def test_who_waits_behind_a_question_that_is_lost_is_told_too(redis_url: str) -> None:
-    link = Link(Address.parse(redis_url), SCRIPT)
+async def test_who_waits_behind_a_question_that_is_lost_is_told_too(valkey: Valkey) -> None:
+    link = Link(Address.parse(valkey.url), SCRIPT)
     await link.start()
     limiter, verdicts, rate = Limiter(link), list[Verdict](), Rate.parse("5/minute")
     assert rate is not None
@@ -279,8 +279,8 @@ async def test_who_waits_behind_a_question_that_is_lost_is_told_too(redis_url: s
         await link.stop()
 
 
-async def test_all_who_wait_are_told_when_redis_is_given_up(redis_url: str) -> None:
-    link = Link(Address.parse(redis_url), SCRIPT)
+async def test_all_who_wait_are_told_when_redis_is_given_up(valkey: Valkey) -> None:
+    link = Link(Address.parse(valkey.url), SCRIPT)
     await link.start()
     limiter, verdicts = Limiter(link), list[Verdict]()
     try:

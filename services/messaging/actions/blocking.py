@@ -30,7 +30,13 @@ class NotBlocked(NotFound):
 
 
 async def refuse_blocked(tx: Tx, user_id: int, other_id: int) -> None:
-    """Raises `Blocked` when either of the two has blocked the other. After `WRITING`, until commit, neither can."""
+    """Raises `Blocked` when either of the two has blocked the other. Until commit, neither can."""
+    await tx.run(queries.WRITING, one=user_id, other=other_id)
+    await refuse_blocked_correspondents(tx, user_id, other_id)
+
+
+async def refuse_blocked_correspondents(tx: Tx, user_id: int, other_id: int) -> None:
+    """The same for whoever asked for `CORRESPONDENTS`, which has taken the lock."""
     blocker_id = await tx.value(queries.BLOCKER, one=user_id, other=other_id)
     if blocker_id == user_id:
         raise Blocked("You have blocked this person. Unblock them to write to them.")

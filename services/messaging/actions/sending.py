@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from services.messaging import queries, replicas
-from services.messaging.actions.blocking import refuse_blocked
+from services.messaging.actions.blocking import refuse_blocked_correspondents
 from services.messaging.attachments import Upload
 from services.messaging.queries import Message, Person
 from services.messaging.replicas import Owners, is_booking_of
@@ -55,7 +55,7 @@ async def correspondents(
     sender, recipient = await replicas.correspondents(tx, owners, actor.user_id, recipient_id)
     if recipient is None:
         raise RecipientNotFound
-    await refuse_blocked(tx, actor.user_id, recipient_id)
+    await refuse_blocked_correspondents(tx, actor.user_id, recipient_id)
     if booking_id and not await is_booking_of(tx, owners, booking_id, actor.user_id, recipient_id):
         raise BookingNotFound
     return sender, recipient

@@ -91,10 +91,11 @@ _FILTERS = """
 """
 _MATCHES = f"c.subject_id = %(subject_id)s::bigint AND {_FILTERS}"
 _PLAIN = "catalogue c"
-_BY_WORDS = "(SELECT tutor_id FROM documents WHERE words @@ %(words)s::tsquery) AS d JOIN catalogue c USING (tutor_id)"
+_WITH_WORDS = "SELECT tutor_id FROM documents WHERE words @@ %(words)s::tsquery"
+_BY_WORDS = f"({_WITH_WORDS}) AS d JOIN catalogue c USING (tutor_id)"
 # OFFSET keeps the planner from going through the catalogue in its order and looking into one document after another: it expects
 # more of them to have the words than do, and to look to cost less.
-_BY_FEW_WORDS = _BY_WORDS.replace("::tsquery)", "::tsquery OFFSET 0)", 1)
+_BY_FEW_WORDS = f"({_WITH_WORDS} OFFSET 0) AS d JOIN catalogue c USING (tutor_id)"
 
 ORDERS = {
     "rating": "average_rating DESC, total_reviews DESC, tutor_id",

@@ -56,8 +56,13 @@ async def all_pages(service: Harness, wanted: Criteria, size: int) -> tuple[list
         number += 1
 
 
-@pytest.mark.parametrize("is_folded", [False, True])
-async def test_pages_hold_exactly_what_meets_the_criteria_in_order(service: Harness, runtime: Runtime, is_folded: bool) -> None:
+@pytest.mark.parametrize(
+    ("is_folded", "dear"), [(False, search.DEAR), (True, 0)], ids=["few are sorted", "the catalogue is read"]
+)
+async def test_pages_hold_exactly_what_meets_the_criteria_in_order(
+    service: Harness, runtime: Runtime, monkeypatch: pytest.MonkeyPatch, is_folded: bool, dear: int
+) -> None:
+    monkeypatch.setattr(search, "DEAR", dear)
     everybody, subjects = await populate(service, 60)
     if is_folded:
         await fold_counts(runtime)
