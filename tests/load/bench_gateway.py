@@ -17,13 +17,18 @@ import time
 from pathlib import Path
 
 from tests.gateway.keys import token
-from tests.load.bench_gateway_contenders import OTHER_CPU, PATHS, Contender, contenders
+from tests.load.bench_gateway_contenders import NO_LOG, OTHER_CPU, PATHS, Contender, contenders
 
 CONNECTIONS = 32
 REQUESTS, TOKENS = 1_000_000, 100_000
 WARM = 250_000  # requests, after which everything that is remembered has been forgotten once
 GROWTH = 16.0  # MiB that the gateway may grow after that
-AGAINST = {"HAProxy, HS256": 0.40, "HAProxy, ES256": None, "nginx, plain": None, "FastAPI + httpx": 40.0}  # least ratio asked
+AGAINST = ("HAProxy, HS256", "HAProxy, ES256", "nginx, plain", "FastAPI + httpx")
+ASKED = {  # the least ratio; like is compared with like: a line in the access log costs each of them a tenth
+    ("gateway", "HAProxy, HS256"): 0.40,
+    (f"gateway{NO_LOG}", f"HAProxy, HS256{NO_LOG}"): 0.40,
+    ("gateway", "FastAPI + httpx"): 40.0,
+}
 LATENCY = 2.0  # milliseconds that 99 of 100 requests may take longer, at most
 POST = """
 wrk.method = "POST"
@@ -88,11 +93,10 @@ def show(title: str, rates: Rates) -> bool:
             f"{statistics.median(r):7.2f} ({min(r):.2f} to {max(r):.2f})"
             for r in (ratios(found, rates[other]) for other in AGAINST)
         )
-        print(f"  {name:24}{statistics.median(found):9,.0f} ({min(found):,.0f} to {max(found):,.0f})  {cells}")
+        print(f"  {name:30}{statistics.median(found):9,.0f} ({min(found):,.0f} to {max(found):,.0f})  {cells}")
     met = [
-        verdict(f"gateway / {other}", statistics.median(ratios(rates["gateway"], rates[other])), asked, more_is_better=True)
-        for other, asked in AGAINST.items()
-        if asked is not None
+        verdict(f"{one} / {other}", statistics.median(ratios(rates[one], rates[other])), asked, more_is_better=True)
+        for (one, other), asked in ASKED.items()
     ]
     return all(met)
 

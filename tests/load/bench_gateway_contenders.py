@@ -24,6 +24,7 @@ PROXY_CPU, OTHER_CPU = "0", "1"
 BODY = json.dumps({"items": [{"id": 5, "title": "Experienced Math Tutor", "hourly_rate": 45.0}], "total": 150, "page": 1})
 LIMIT = 900_000  # a minute: counted, and never reached
 SECRET = "a-secret-for-the-bench-that-is-long-enough"
+NO_LOG = ", no access log"
 PATHS = {"PATH": f"/usr/sbin:{os.environ['PATH']}"}
 
 
@@ -82,8 +83,9 @@ def contenders(folder: Path) -> Iterator[tuple[list[Contender], Contender]]:
         yield (
             [
                 _gateway(stage, upstream.port, "gateway"),
-                _gateway(stage, upstream.port, "gateway, no access log", GATEWAY_ACCESS_LOG="false"),
+                _gateway(stage, upstream.port, f"gateway{NO_LOG}", GATEWAY_ACCESS_LOG="false"),
                 _haproxy(stage, upstream.port, "HS256"),
+                _haproxy(stage, upstream.port, "HS256", logs=False),
                 _haproxy(stage, upstream.port, "ES256"),
                 _nginx(stage, upstream.port),
                 _naive(stage, upstream.port),
@@ -131,16 +133,20 @@ def _gateway(stage: Stage, upstream: int, name: str, **environment: str) -> Cont
     return Contender(name, port, pid, token(1, minutes=600))
 
 
-def _haproxy(stage: Stage, upstream: int, algorithm: str) -> Contender:
+def _haproxy(stage: Stage, upstream: int, algorithm: str, *, logs: bool = True) -> Contender:
     """With `jwt_verify` and a stick table by the token's subject. It knows no EdDSA: ES256 is the nearest, HS256 the cheapest."""
     port = stage.port()
+    name = f"HAProxy, {algorithm}{'' if logs else NO_LOG}"
     key, public = _key(stage, algorithm)
     config = f"""
 global
   nbthread 1
   maxconn 4096
+  {"log stdout format raw local0" if logs else ""}
 defaults
   mode http
+  {"log global" if logs else ""}
+  {"option httplog" if logs else ""}
   timeout connect 5s
   timeout client 1h
   timeout server 1h
@@ -160,9 +166,9 @@ backend out
   option forwardfor
   server one 127.0.0.1:{upstream}
 """
-    pid = stage.start(port, PROXY_CPU, "haproxy", "-f", stage.write(f"haproxy-{algorithm}.cfg", config))
+    pid = stage.start(port, PROXY_CPU, "haproxy", "-f", stage.write(f"{name}.cfg", config))
     claims = jwt.decode(token(1, minutes=600), options={"verify_signature": False})
-    return Contender(f"HAProxy, {algorithm}", port, pid, jwt.encode(claims, key, algorithm=algorithm))
+    return Contender(name, port, pid, jwt.encode(claims, key, algorithm=algorithm))
 
 
 def _key(stage: Stage, algorithm: str) -> tuple[ec.EllipticCurvePrivateKey | str, str]:
