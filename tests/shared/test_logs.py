@@ -3,12 +3,15 @@
 import asyncio
 import errno
 import io
+import json
 import logging
+import sys
 from collections.abc import Iterator
 
 import pytest
+import structlog
 
-from shared.logs import Gathering
+from shared.logs import Gathering, configure, get
 from tests.waiting import eventually
 
 
@@ -91,5 +94,49 @@ async def test_a_log_that_cannot_be_written_does_not_break_what_logs(
     stream.is_full = False
     log.warning("again")
 
-    assert [record.getMessage() for record in failures] == ["at once", "a moment later"]
+    assert [record.getMessage() for record in failures] == ["lines could not be written"] * 2
     assert stream.getvalue() == "again\n"
+
+
+@pytest.fixture
+def configured(monkeypatch: pytest.MonkeyPatch, stream: io.StringIO) -> Iterator[None]:
+    monkeypatch.setattr(sys, "stdout", stream)
+    before, root = structlog.get_config(), logging.getLogger()
+    handlers, level = root.handlers, root.level
+    with structlog.contextvars.bound_contextvars():
+        configure("tests", "INFO")
+        yield
+    root.handlers, root.level = handlers, level
+    structlog.configure(**before)
+
+
+async def test_lines_of_both_kinds_of_loggers_are_in_order(configured: None, stream: io.StringIO) -> None:
+    get("ours").info("first", number=1)
+    logging.getLogger("theirs").info("second %d", 2)
+    get("ours").debug("not wanted")
+    get("ours").warning("third")
+
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert [line["event"] for line in lines] == ["first", "second 2", "third"]
+    assert [line["logger"] for line in lines] == ["ours", "theirs", "ours"]
+    assert [line["level"] for line in lines] == ["info", "info", "warning"]
+    assert {line["service"] for line in lines} == {"tests"}
+    assert lines[0]["number"] == 1
+
+
+def test_a_secret_under_its_own_name_is_hidden(configured: None, stream: io.StringIO) -> None:
+    get("ours").info("signed in", password="let-me-in")  # it is not to be seen
+
+    assert "let-me-in" not in stream.getvalue()
+    assert json.loads(stream.getvalue())["password"] == "[hidden]"
+
+
+def test_an_exception_is_told_with_its_traceback(configured: None, stream: io.StringIO) -> None:
+    try:
+        raise LookupError("nobody")
+    except LookupError:
+        get("ours").exception("not_found")
+
+    line = json.loads(stream.getvalue())
+    assert (line["event"], line["level"]) == ("not_found", "error")
+    assert line["exception"].endswith("LookupError: nobody")

@@ -58,7 +58,7 @@ Keys = Annotated[Keyring, Depends(_keyring)]
 class Tokens:
     """Makes the answer of every way to sign in."""
 
-    def __init__(self, keyring: Keys, settings: Settings) -> None:
+    def __init__(self, keyring: Keyring, settings: AuthSettings) -> None:
         self._keyring = keyring
         self._access = timedelta(minutes=settings.access_token_minutes)
         self.lifetime = Lifetime(timedelta(days=settings.refresh_token_days), timedelta(days=settings.session_days))
@@ -74,4 +74,8 @@ class Tokens:
         )
 
 
-Issuing = Annotated[Tokens, Depends()]
+async def _tokens(keyring: Keys, settings: Settings) -> Tokens:
+    return Tokens(keyring, settings)
+
+
+Issuing = Annotated[Tokens, Depends(_tokens)]

@@ -1,6 +1,7 @@
 """Free slots as clients ask for and see them."""
 
 import json
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -22,25 +23,15 @@ class InvalidRange(Invalid):
     detail = f"end_date must not be before start_date, nor more than {MOST_DAYS} days be asked for at once."
 
 
+@dataclass(frozen=True, slots=True)
 class SlotQuery:
-    """The query parameters. The dates are days in `timezone`, or else in the tutor's zone; both are included."""
+    """What is asked for. The dates are days in `timezone`, or else in the tutor's zone; both are included."""
 
-    def __init__(
-        self,
-        start_date: date,
-        end_date: date,
-        duration_minutes: Minutes = 60,
-        include_unavailable: Annotated[bool, Query()] = False,
-        timezone: TimeZone | None = None,
-    ) -> None:
-        if not 1 <= (end_date - start_date).days + 1 <= MOST_DAYS:
-            raise InvalidRange
-        if not FIRST_YEAR <= start_date.year <= end_date.year <= LAST_YEAR:
-            raise InvalidRange(f"Dates are from {FIRST_YEAR} to {LAST_YEAR}.")
-        self.start_date, self.end_date = start_date, end_date
-        self.duration = timedelta(minutes=duration_minutes)
-        self.include_unavailable = include_unavailable
-        self.timezone = timezone
+    start_date: date
+    end_date: date
+    duration: timedelta
+    include_unavailable: bool
+    timezone: str | None
 
     def span(self, tutors_zone: str) -> Span:
         zone = ZoneInfo(self.timezone or tutors_zone)
@@ -66,4 +57,18 @@ def _midnight(day: date, zone: ZoneInfo) -> datetime:
     return datetime.combine(day, time(), zone).astimezone(ZoneInfo("UTC"))
 
 
-Slots = Annotated[SlotQuery, Depends(SlotQuery)]
+async def _query(
+    start_date: date,
+    end_date: date,
+    duration_minutes: Minutes = 60,
+    include_unavailable: Annotated[bool, Query()] = False,
+    timezone: TimeZone | None = None,
+) -> SlotQuery:
+    if not 1 <= (end_date - start_date).days + 1 <= MOST_DAYS:
+        raise InvalidRange
+    if not FIRST_YEAR <= start_date.year <= end_date.year <= LAST_YEAR:
+        raise InvalidRange(f"Dates are from {FIRST_YEAR} to {LAST_YEAR}.")
+    return SlotQuery(start_date, end_date, timedelta(minutes=duration_minutes), include_unavailable, timezone)
+
+
+Slots = Annotated[SlotQuery, Depends(_query)]
