@@ -3,18 +3,19 @@
 import select
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Annotated, Any, LiteralString, Self, TypeVar
 
 import psycopg
 from fastapi import Depends, Request
-from psycopg.rows import class_row, dict_row, scalar_row, tuple_row
+from psycopg.rows import AsyncRowFactory, class_row, dict_row, scalar_row, tuple_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
 from shared import metrics, tracing
 from shared.errors import Unavailable
 
 T = TypeVar("T")
+R = TypeVar("R")
 POOL_WAIT = 3.0  # seconds a request waits for a connection before it is told to come back
 RECONNECT = 5.0  # seconds of attempts ever further apart, after which the next request begins anew: by default they go on for 300
 LATELY = 1.0  # seconds
@@ -59,6 +60,10 @@ class Tx:
     def __init__(self, connection: psycopg.AsyncConnection[Any]) -> None:
         self.connection = connection
 
+    def cursor(self, row_factory: AsyncRowFactory[R]) -> AbstractAsyncContextManager[psycopg.AsyncCursor[R]]:
+        """For what the other methods do not know how to ask."""
+        return self.connection.cursor(row_factory=row_factory)
+
     async def one(self, kind: type[T], sql: LiteralString, **params: Any) -> T:
         """The single row of `sql`. Raises `LookupError` when there is none."""
         row = await self.maybe(kind, sql, **params)
@@ -68,31 +73,31 @@ class Tx:
 
     async def maybe(self, kind: type[T], sql: LiteralString, **params: Any) -> T | None:
         """The first row of `sql` as `kind(**columns)`, or None."""
-        async with self.connection.cursor(row_factory=class_row(kind)) as cursor:
+        async with self.cursor(class_row(kind)) as cursor:
             await cursor.execute(sql, params)
             return await cursor.fetchone()
 
     async def all(self, kind: type[T], sql: LiteralString, **params: Any) -> list[T]:
         """Every row of `sql` as `kind(**columns)`; the statement bounds their number."""
-        async with self.connection.cursor(row_factory=class_row(kind)) as cursor:
+        async with self.cursor(class_row(kind)) as cursor:
             await cursor.execute(sql, params)
             return await cursor.fetchall()
 
     async def value(self, sql: LiteralString, **params: Any) -> Any:
         """The first column of the first row, or None."""
-        async with self.connection.cursor(row_factory=scalar_row) as cursor:
+        async with self.cursor(scalar_row) as cursor:
             await cursor.execute(sql, params)
             return await cursor.fetchone()
 
     async def rows(self, sql: LiteralString, **params: Any) -> list[dict[str, Any]]:
         """Every row as a dict, where a type of its own would say nothing."""
-        async with self.connection.cursor(row_factory=dict_row) as cursor:
+        async with self.cursor(dict_row) as cursor:
             await cursor.execute(sql, params)
             return await cursor.fetchall()
 
     async def run(self, sql: LiteralString, **params: Any) -> int:
         """Execute and return the number of rows touched."""
-        async with self.connection.cursor(row_factory=tuple_row) as cursor:
+        async with self.cursor(tuple_row) as cursor:
             await cursor.execute(sql, params)
             return cursor.rowcount
 
@@ -101,6 +106,18 @@ class Tx:
         """What fails inside (a violated constraint, say) is undone without losing the transaction around it."""
         async with self.connection.transaction():
             yield self
+
+
+class Reader(Tx):
+    """Each statement takes a connection, and gives it back: none is held while an answer is made of its rows."""
+
+    def __init__(self, database: "Database") -> None:
+        self._database = database
+
+    @asynccontextmanager
+    async def cursor(self, row_factory: AsyncRowFactory[R]) -> AsyncIterator[psycopg.AsyncCursor[R]]:
+        async with self._database.reading() as tx, tx.cursor(row_factory) as cursor:
+            yield cursor
 
 
 class Database:
@@ -206,12 +223,10 @@ async def _transaction(request: Request) -> AsyncIterator[Tx]:
         yield tx
 
 
-async def _reading(request: Request) -> AsyncIterator[Tx]:
-    database: Database = request.app.state.database
-    async with database.reading() as tx:
-        yield tx
+async def _reading(request: Request) -> Tx:
+    return Reader(request.app.state.database)
 
 
 # scope="function": the exit, and so the commit, comes before the response is sent; by default it would come after.
 Transaction = Annotated[Tx, Depends(_transaction, scope="function")]
-Reading = Annotated[Tx, Depends(_reading, scope="function")]
+Reading = Annotated[Tx, Depends(_reading)]

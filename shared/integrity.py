@@ -143,8 +143,7 @@ def router(owned: Sequence[Owned] = (), replicas: Sequence[Replica] = ()) -> API
 
     @routes.get("/outbox")
     async def backlog(tx: Reading) -> Backlog:
-        depth, age = (await (await tx.connection.execute(DEPTH)).fetchone()) or (0, 0.0)
-        return Backlog(depth=depth, age=age)
+        return await tx.one(Backlog, DEPTH)
 
     _answer_checksums(routes, owned, replicas)
     _take_repairs(routes, owned, replicas)

@@ -37,7 +37,7 @@ WHERE routing_key <> ALL(%(held)s::text[]) ORDER BY position LIMIT %(batch)s
 """
 DELETE = "DELETE FROM outbox WHERE position = ANY(%(positions)s::bigint[])"
 DEPTH = """
-SELECT count(*), coalesce(extract(epoch FROM now() - min(created_at)), 0)::float
+SELECT count(*) AS depth, coalesce(extract(epoch FROM now() - min(created_at)), 0)::float AS age
 FROM (SELECT created_at FROM outbox ORDER BY position LIMIT 10000) AS oldest
 """
 

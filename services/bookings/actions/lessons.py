@@ -10,7 +10,7 @@ import psycopg
 from services.bookings.actions import credits, money, replicas
 from services.bookings.actions.events import booking_state
 from services.bookings.queries import lessons as queries
-from services.bookings.queries.lessons import Booking, HistoryRow, WantedTutor
+from services.bookings.queries.lessons import Booking, HistoryRow, ListedBooking, WantedTutor
 from services.bookings.queries.replicas import Tutor
 from services.bookings.rules import lessons as rules
 from services.bookings.rules.lessons import Lesson
@@ -123,13 +123,13 @@ async def history(tx: Tx, booking_id: int) -> list[HistoryRow]:
 
 async def page_of(
     tx: Tx, user_id: int, as_tutor: bool, which: ListFilter | None, page: Page, now: datetime
-) -> tuple[list[Booking], int]:
+) -> tuple[list[ListedBooking], int]:
     """One page of somebody's lessons, and how many there are."""
     condition, statuses = FILTERS[which]
     parts = {"whose": queries.GIVEN if as_tutor else queries.TAKEN, "which": condition}
     wanted: dict[str, Any] = {"user_id": user_id, "statuses": sorted(statuses), "now": now}
     ordered = queries.LIST_SOONEST if which is ListFilter.UPCOMING else queries.LIST
-    rows = await tx.all(Booking, ordered.format(**parts), limit=page.limit, offset=page.offset, **wanted)
+    rows = await tx.all(ListedBooking, ordered.format(**parts), limit=page.limit, offset=page.offset, **wanted)
     if page.number == 1 and len(rows) < page.size:
         return rows, len(rows)
     return rows, await tx.value(queries.COUNT.format(**parts), **wanted)

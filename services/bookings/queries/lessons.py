@@ -49,6 +49,29 @@ class AnsweredBooking(Booking):
 
 
 @dataclass(frozen=True, slots=True)
+class ListedBooking:
+    """What a list says of a lesson: two fifths of a `Booking`, and so much quicker to read."""
+
+    id: int
+    tutor_id: int
+    tutor_user_id: int
+    tutor_name: str
+    student_id: int
+    student_name: str
+    subject_name: str | None
+    start_at: datetime
+    end_at: datetime
+    lesson_type: str
+    status: str
+    price: Decimal
+    currency: str
+
+    @property
+    def duration(self) -> timedelta:
+        return self.end_at - self.start_at
+
+
+@dataclass(frozen=True, slots=True)
 class WantedTutor(Tutor):
     """A tutor as seen by a student who wants a lesson at some time; `student_is_active` is None where auth was not heard yet."""
 
@@ -151,12 +174,14 @@ ANSWERED_AFTER = f"""
 SELECT {COLUMNS}, {ANSWERED} FROM bookings b {NAMES} WHERE b.id > %(after)s::bigint ORDER BY b.id LIMIT %(batch)s::int
 """
 
+LISTED = f"""b.id, b.tutor_id, b.tutor_user_id, {TUTOR_NAME} AS tutor_name, b.student_id, {STUDENT_NAME} AS student_name,
+  b.subject_name, b.start_at, b.end_at, b.lesson_type, b.status, b.price, b.currency"""
 LIST = f"""
-SELECT {COLUMNS} FROM bookings b {NAMES} WHERE {{whose}} AND {{which}}
+SELECT {LISTED} FROM bookings b {NAMES} WHERE {{whose}} AND {{which}}
 ORDER BY b.start_at DESC, b.id DESC LIMIT %(limit)s::int OFFSET %(offset)s::bigint
 """
 LIST_SOONEST = f"""
-SELECT {COLUMNS} FROM bookings b {NAMES} WHERE {{whose}} AND {{which}}
+SELECT {LISTED} FROM bookings b {NAMES} WHERE {{whose}} AND {{which}}
 ORDER BY b.start_at, b.id LIMIT %(limit)s::int OFFSET %(offset)s::bigint
 """
 COUNT = "SELECT count(*) FROM bookings b WHERE {whose} AND {which}"

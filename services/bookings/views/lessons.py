@@ -5,7 +5,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict
 
-from services.bookings.queries.lessons import Booking, HistoryRow
+from services.bookings.queries.lessons import Booking, HistoryRow, ListedBooking
 from services.bookings.queries.packages import Purchase
 from services.bookings.rules.lessons import MOST_RESCHEDULES
 from services.bookings.rules.states import By, Status
@@ -162,7 +162,7 @@ class BookingRow(BaseModel):
     currency: str
 
     @classmethod
-    def of(cls, booking: Booking) -> Self:
+    def of(cls, booking: ListedBooking) -> Self:
         return cls(
             id=booking.id,
             tutor_profile_id=booking.tutor_id,

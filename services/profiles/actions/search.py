@@ -147,6 +147,6 @@ async def _count(tx: Tx, chosen: Statements, asked: dict[str, Any]) -> int:
 async def _planned(tx: Tx, row_factory: Any, statement: str, values: dict[str, Any]) -> list[Any]:
     """The rows of a statement that is planned anew for these values: how rare they are decides which index is best, so a
     plan made for any values (which a prepared statement would get) is often the wrong one."""
-    async with tx.connection.cursor(row_factory=row_factory) as cursor:
+    async with tx.cursor(row_factory) as cursor:
         await cursor.execute(statement, values, prepare=False)
         return await cursor.fetchall()
