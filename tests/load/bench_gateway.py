@@ -121,17 +121,21 @@ def latencies(contender: Contender, rate: float, folder: Path) -> dict[str, floa
     return {part: float(number) * {"us": 0.001, "ms": 1, "s": 1000}[unit] for part, number, unit in found}
 
 
-def show_latency(gateway: Contender, upstream: Contender, most: float, rounds: int, folder: Path) -> bool:
+def show_latency(running: list[Contender], upstream: Contender, most: float, rounds: int, folder: Path) -> bool:
+    """What the gateway adds, and beside it what HAProxy adds to as many: part of it is the machine's, and the generator's."""
     rate = most / 2
-    added: dict[str, list[float]] = {"50": [], "99": []}
+    through = {contender.name: contender for contender in running if contender.name in ("gateway", "HAProxy, HS256")}
+    added: dict[str, dict[str, list[float]]] = {name: {"50": [], "99": []} for name in through}
     for _ in range(rounds):
-        alone, through = (latencies(contender, rate, folder) for contender in (upstream, gateway))
-        for part, differences in added.items():
-            differences.append(through[part] - alone[part])
+        alone = latencies(upstream, rate, folder)
+        for name, contender in through.items():
+            for part, took in latencies(contender, rate, folder).items():
+                added[name][part].append(took - alone[part])
     print(f"\nAdded latency at half load ({rate:,.0f} requests/s), milliseconds, median of rounds (least to most)")
-    for part, differences in added.items():
-        print(f"  p{part} {statistics.median(differences):.2f} ({min(differences):.2f} to {max(differences):.2f})")
-    return verdict("milliseconds added at p99", statistics.median(added["99"]), LATENCY, more_is_better=False)
+    for name, parts in added.items():
+        cells = (f"p{part} {statistics.median(d):5.2f} ({min(d):.2f} to {max(d):.2f})" for part, d in parts.items())
+        print(f"  {name:24}{'   '.join(cells)}")
+    return verdict("milliseconds added at p99", statistics.median(added["gateway"]["99"]), LATENCY, more_is_better=False)
 
 
 def show_memory(gateway: Contender, folder: Path) -> bool:
@@ -172,7 +176,7 @@ def main() -> int:
         met = [
             show("GET", gets),
             show("POST", race(running, options.rounds, options.seconds, script)),
-            show_latency(running[0], upstream, statistics.median(gets["gateway"]), options.rounds, Path(name)),
+            show_latency(running, upstream, statistics.median(gets["gateway"]), options.rounds, Path(name)),
         ]
     return 0 if all(met) else 1
 
