@@ -8,6 +8,8 @@ from gateway.server.request import Request
 from shared.errors import TooMany, Unauthorized
 from shared.tokens import Claims, InvalidToken, TokenVerifier
 
+OPEN, REQUIRED = Access.OPEN, Access.REQUIRED
+
 
 class Guard:
     """A request with a bad token, or without a needed one, is counted as its address's: guessing tokens is limited, too."""
@@ -19,10 +21,10 @@ class Guard:
         """Whose request it is; None when it is nobody's and need not be; or the token, when `verifier` has yet to look at it.
         Raises `Refusal`."""
         access = route.needs(request.method)
-        if access is Access.OPEN:
+        if access is OPEN:
             return None
         if request.authorization is None:
-            if access is Access.REQUIRED:
+            if access is REQUIRED:
                 raise Unauthorized
             return None
         token = bearer(request.authorization)

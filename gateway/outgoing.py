@@ -87,7 +87,7 @@ def passed_on(head: bytes) -> tuple[bytes, bool]:
             guarded = True
             kept.append(line)
         elif kind == CONNECTION:
-            nominated += b"," + line.partition(b":")[2]
+            nominated += b"," + line.partition(b":")[2].strip().lower()
     if nominated:
         kept = without(kept, nominated)
     kept.append(b"" if guarded else NOTHING_LOADED)

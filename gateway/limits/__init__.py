@@ -15,7 +15,7 @@ MAX_BATCH = 500  # keys in one call, so that no call keeps Redis from others
 log = logs.get(__name__)
 
 Then = Callable[[Verdict], None]
-Batch = dict[tuple[str, Rate], list[Then]]
+Batch = dict[str, tuple[Rate, list[Then]]]  # a key is always counted at the same rate
 
 
 class Limiter:
@@ -34,7 +34,10 @@ class Limiter:
             metrics.limits_local.inc()
             then(self._local.count(key, rate))
             return
-        self._pending.setdefault((key, rate), []).append(then)
+        waiting = self._pending.get(key)
+        if waiting is None:
+            waiting = self._pending[key] = (rate, [])
+        waiting[1].append(then)
         if not self._asking:
             self._asking = True
             self._loop.call_soon(self._ask)
@@ -47,7 +50,7 @@ class Limiter:
             return
         keys: list[str] = []
         arguments: list[int] = []
-        for (key, rate), askers in batch.items():
+        for key, (rate, askers) in batch.items():
             keys.append(PREFIX + key)
             arguments += (rate.limit, rate.seconds * 1_000_000, len(askers))
         reply = self._link.evaluate(keys, arguments)
@@ -83,14 +86,14 @@ class Limiter:
             self._settle_locally(batch)
             return
         at = 0
-        for askers in batch.values():
+        for _, askers in batch.values():
             passed, remaining, reset = answer[at : at + 3]
             at += 3
             for place, then in enumerate(askers):
                 _tell(then, Verdict(place < passed, max(0, remaining + passed - place - 1), reset / 1_000_000))
 
     def _settle_locally(self, batch: Batch) -> None:
-        for (key, rate), askers in batch.items():
+        for key, (rate, askers) in batch.items():
             metrics.limits_local.inc(len(askers))
             for then in askers:
                 _tell(then, self._local.count(key, rate))

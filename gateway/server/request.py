@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 
 from gateway.server.refused import Refused
 
 HOST = re.compile(rb"(?:[A-Za-z0-9._\-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
+MAX_HOST = 300  # bytes
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 FORWARDED = frozenset({b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host"})
 
@@ -40,8 +42,13 @@ class Request:
 def _host(request: Request, value: bytes) -> None:
     request.hosts += 1
     request.host = value
-    if not HOST.fullmatch(value):
+    if len(value) > MAX_HOST or not _is_host(value):
         raise Refused(400, "The Host header is not valid.")
+
+
+@lru_cache(maxsize=1_000)
+def _is_host(value: bytes) -> bool:
+    return HOST.fullmatch(value) is not None
 
 
 def _content_length(request: Request, value: bytes) -> None:
@@ -61,7 +68,7 @@ def _expect(request: Request, value: bytes) -> None:
 
 
 def _connection(request: Request, value: bytes) -> None:
-    request.nominated += b"," + value
+    request.nominated += b"," + value.lower()
 
 
 def _upgrade(request: Request, value: bytes) -> None:
