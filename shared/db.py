@@ -109,7 +109,8 @@ class Tx:
 
 
 class Reader(Tx):
-    """Each statement takes a connection, and gives it back: none is held while an answer is made of its rows."""
+    """Each statement takes a connection, and gives it back: none is held while an answer is made of its rows. So there is no
+    `connection`, and nothing to go back to by a savepoint."""
 
     def __init__(self, database: "Database") -> None:
         self._database = database

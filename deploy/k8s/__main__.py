@@ -1,5 +1,6 @@
 """`python -m deploy.k8s`: writes the manifests beside this file."""
 
+import argparse
 import sys
 from pathlib import Path
 
@@ -23,6 +24,7 @@ def render(objects: list[Json]) -> str:
 
 
 def main() -> int:
+    argparse.ArgumentParser(prog="python -m deploy.k8s", description=__doc__).parse_args()
     for name, objects in files().items():
         path = FOLDER / name
         path.parent.mkdir(exist_ok=True)

@@ -13,7 +13,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.types import Message, Receive, Scope, Send
 
 from shared import db
-from shared.db import Database, Reading, Transaction
+from shared.db import Database, Reader, Reading, Transaction
 from shared.errors import Conflict, Unavailable
 from shared.http import create_app
 from tests.harness import settings_of
@@ -227,6 +227,20 @@ async def test_requests_beyond_the_pool_wait_and_those_that_wait_too_long_are_to
     assert await one_more() == "done"
     async with database.reading(), database.reading():
         await database.check()  # busy, and not ill: it has just answered
+    await database.close()
+
+
+async def test_a_reader_holds_no_connection_between_its_statements(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(db, "POOL_WAIT", 0.3)
+    database = Database(database_url, 1, "tests reader")
+    await database.open()
+    reader, other = Reader(database), Reader(database)
+    assert await reader.value("SELECT 1") == 1
+    async with database.transaction() as tx:
+        assert await tx.value("SELECT 2") == 2
+        with pytest.raises(Unavailable):
+            await reader.value("SELECT 3")
+    assert [await other.value("SELECT 4"), await reader.value("SELECT 5")] == [4, 5]
     await database.close()
 
 
