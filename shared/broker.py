@@ -29,6 +29,14 @@ log = logs.get(__name__)
 Session = Callable[[AbstractConnection], Awaitable[None]]
 
 
+class _Connection(aio_pika.Connection):
+    """Whoever opens one closes it. The library has the garbage collector close those that never came about as well, which warns
+    where no loop runs at that moment."""
+
+    def __del__(self) -> None:
+        pass
+
+
 class Broker:
     """The address of the broker, and the one way to stay connected to it."""
 
@@ -72,7 +80,11 @@ class Broker:
 
     async def _connect(self, purpose: str) -> AbstractConnection:
         return await aio_pika.connect(
-            self._url, timeout=5, heartbeat=HEARTBEAT, client_properties={"connection_name": f"{self._name} {purpose}"}
+            self._url,
+            timeout=5,
+            heartbeat=HEARTBEAT,
+            client_properties={"connection_name": f"{self._name} {purpose}"},
+            connection_class=_Connection,
         )
 
 

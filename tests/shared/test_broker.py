@@ -1,8 +1,13 @@
 """Connections to the broker that come back, topology that can be declared by everybody, confirms that mean something."""
 
 import asyncio
+import contextlib
+import gc
+import logging
+import threading
 import time
 import uuid
+import warnings
 
 import aio_pika
 import pytest
@@ -45,6 +50,25 @@ async def test_a_confirmed_message_is_in_the_queue(channel: AbstractChannel, sub
     message = await queue.get(no_ack=True, timeout=10)
     assert message is not None
     assert (message.message_id, message.body, message.delivery_mode) == (str(event_id), b"body", 2)
+
+
+def test_a_connection_that_never_came_about_is_forgotten_without_a_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the garbage collector, where there is no loop that could close it: on a thread of its own."""
+    monkeypatch.setattr(logging.root.manager, "disable", logging.ERROR)  # pytest keeps what is logged, and so the connection
+
+    def forget() -> None:
+        loop = asyncio.new_event_loop()
+        with contextlib.suppress(ConnectionError):
+            loop.run_until_complete(Broker("amqp://127.0.0.1:1/", "tests").declare_inbox("probe", {}))
+        gc.collect()
+        loop.close()
+
+    with warnings.catch_warnings(record=True, action="always") as told:
+        thread = threading.Thread(target=forget)
+        thread.start()
+        thread.join()
+
+    assert [str(warning.message) for warning in told] == []
 
 
 async def test_what_is_not_confirmed_is_an_error(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
