@@ -1,10 +1,15 @@
 """One OpenAPI document out of the services': what is reachable from outside, one schema per name, security as in the table."""
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
+from gateway.exchange import BadPath
 from gateway.paths import canonical
 from gateway.routes import Access, Class, Route, Routes
+from gateway.upstream.errors import ServiceBroke, ServiceBusy, ServiceTimeout, ServiceUnavailable
+from shared.errors import Refusal, TooMany, Unauthorized, Unavailable
+from shared.tokens import InvalidToken
 
 Json = dict[str, Any]
 REF = "#/components/schemas/"
@@ -44,15 +49,24 @@ SECURITY: Json = {
         "flows": {"password": {"tokenUrl": "/auth/login", "refreshUrl": "/auth/refresh", "scopes": {}}},
     },
 }
-ANSWERS = {
-    "400": "The address could be read in two ways",
-    "401": "Sign in: the access token is missing or not valid",
-    "429": "Too many requests: see Retry-After",
+REASONS = {
+    "400": "The request cannot be done",
+    "401": "Sign in, the access token is missing or not valid",
+    "429": "Too many requests, see Retry-After",
     "502": "The service broke off",
-    "503": "Not available at the moment: see Retry-After",
+    "503": "Not available at the moment, see Retry-After",
     "504": "The service did not answer in time",
 }
-BEHIND = ("502", "503", "504")  # whatever has a service behind it
+COMMON: dict[str, list[type[Refusal]]] = {
+    "400": [BadPath],
+    "401": [InvalidToken, Unauthorized],
+    "429": [TooMany],
+    "502": [ServiceBroke],
+    "503": [ServiceBusy, ServiceUnavailable, Unavailable],
+    "504": [ServiceTimeout],
+}
+"""What most operations that have the status have: said once, in the components."""
+CODE = re.compile(r"`(\w+)`")
 NEEDS: dict[Access, list[Json]] = {
     Access.REQUIRED: [{"bearer": []}, {"password": []}],
     Access.OPTIONAL: [{}, {"bearer": []}, {"password": []}],
@@ -85,7 +99,7 @@ def merge(documents: dict[str, Json], routes: Routes, public_url: str) -> Json:
         "paths": dict(sorted(paths.items())),
         "components": {
             "schemas": dict(sorted(components.items())),
-            "responses": {f"Problem{status}": _problem(text) for status, text in ANSWERS.items()},
+            "responses": {f"Problem{status}": _described(status, _common(status)) for status in COMMON},
             "securitySchemes": SECURITY,
         },
     }
@@ -125,19 +139,44 @@ def _operation(service: str, method: str, path: str, operation: Json, route: Rou
     tags = operation.get("tags") or [service]
     name = operation.get("operationId") or f"{service}_{method}_{re.sub(r'[^a-z0-9]+', '_', path.lower()).strip('_')}"
     access = route.needs(method.upper())
-    statuses = {*BEHIND, *(["400"] if "{" in path else [])}  # what stands in its place may be anything
-    statuses |= {*(["429"] if route.rate is not Class.UNLIMITED else []), *(["401"] if access is not Access.OPEN else [])}
-    ours = {status: {"$ref": f"#/components/responses/Problem{status}"} for status in sorted(statuses)}
-    responses = dict(sorted((ours | operation.get("responses", {})).items()))
+    responses = dict(operation.get("responses", {}))
+    codes = {status: set(CODE.findall(responses.get(status, {}).get("description", ""))) for status in REASONS}
+    for refusal in _refusals(path, access, route):
+        status = str(refusal.status)
+        codes[status].add(refusal.code)
+    responses |= {status: _problem(status, found) for status, found in codes.items() if found}
+    responses = dict(sorted(responses.items()))
     return operation | {"tags": tags, "operationId": name, "security": NEEDS[access], "responses": responses}
+
+
+def _refusals(path: str, access: Access, route: Route) -> Iterator[type[Refusal]]:
+    """Why we may refuse what the service would have answered; that a body is too large is said by whoever takes one."""
+    yield from (ServiceBroke, ServiceBusy, ServiceTimeout, ServiceUnavailable)
+    if "{" in path:  # what stands in its place may be anything
+        yield BadPath
+    if route.rate is not Class.UNLIMITED:
+        yield TooMany
+    if access is not Access.OPEN:  # or no keys can be had
+        yield from (InvalidToken, Unavailable)
+    if access is Access.REQUIRED:
+        yield Unauthorized
 
 
 def _operations(item: Json) -> list[Json]:
     return [operation for method, operation in item.items() if method in METHODS]
 
 
-def _problem(text: str) -> Json:
+def _problem(status: str, codes: set[str]) -> Json:
+    return {"$ref": f"#/components/responses/Problem{status}"} if codes == _common(status) else _described(status, codes)
+
+
+def _described(status: str, codes: set[str]) -> Json:
+    text = f"{REASONS[status]}: {', '.join(f'`{code}`' for code in sorted(codes))}"
     return {"description": text, "content": {"application/json": {"schema": {"$ref": REF + "Problem"}}}}
+
+
+def _common(status: str) -> set[str]:
+    return {refusal.code for refusal in COMMON[status]}
 
 
 def _health_operation() -> Json:

@@ -11,8 +11,7 @@ from typing import Any, Final
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import RouteContext
 
-from shared.errors import BadRequest, Invalid, Refusal, TooLarge, Unauthorized, UnsupportedMediaType
-from shared.tokens import InvalidToken
+from shared.errors import BadRequest, Invalid, Refusal, TooLarge, UnsupportedMediaType
 
 Json = dict[str, Any]
 OURS: Final = ("services.", "shared.")
@@ -39,9 +38,7 @@ def of(route: RouteContext) -> Json:
     """The `responses` of what may go wrong, by status; each names the codes by which programs tell reasons apart."""
     codes: dict[int, set[str]] = defaultdict(set)
     found = reachable(*_calls(route.dependant)) | _of_the_request(route)
-    if Unauthorized in found:  # whoever wants a token checks it, by an object that no code names
-        found.add(InvalidToken)
-    for refusal in found:
+    for refusal in found - getattr(route.endpoint, "never", set()):
         codes[refusal.status].add(refusal.code)
     if invalid := getattr(route.endpoint, "invalid_status", 0):
         codes[invalid].add(Invalid.code)

@@ -9,7 +9,7 @@ from fastapi.security import OAuth2PasswordBearer
 from fastapi.security.base import SecurityBase
 
 from shared.errors import Forbidden, Unauthorized
-from shared.tokens import Claims, Role, TokenVerifier
+from shared.tokens import Claims, InvalidToken, Role, TokenVerifier
 
 _scheme = OAuth2PasswordBearer("/auth/login", scheme_name="bearer", auto_error=False)
 
@@ -56,7 +56,7 @@ async def _bearer(request: Request) -> Principal | None:
     token = await _scheme(request)
     if token is None:
         if "authorization" in request.headers:
-            raise Unauthorized("Send the token as `Authorization: Bearer <token>`.")
+            raise InvalidToken("Send the token as `Authorization: Bearer <token>`.")
         return None
     verifier: TokenVerifier = request.app.state.tokens
     return principal(await verifier.verify(token), origin(request))

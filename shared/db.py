@@ -146,6 +146,12 @@ class Database:
         metrics.pool_in_use.labels(name).set_function(lambda: stats()["pool_size"] - stats()["pool_available"])
         metrics.pool_waiting.labels(name).set_function(lambda: stats()["requests_waiting"])
 
+    @classmethod
+    def of(cls, request: Request) -> "Database":
+        """That of the process which answers. Routes come to it by this name, so that what it refuses is in their document."""
+        database: Database = request.app.state.database
+        return database
+
     async def open(self) -> None:
         await self.pool.open()
 
@@ -222,13 +228,12 @@ def violated(error: psycopg.errors.IntegrityError) -> str:
 
 
 async def _transaction(request: Request) -> AsyncIterator[Tx]:
-    database: Database = request.app.state.database
-    async with database.transaction() as tx:
+    async with Database.of(request).transaction() as tx:
         yield tx
 
 
 async def _reading(request: Request) -> Tx:
-    return Reader(request.app.state.database)
+    return Reader(Database.of(request))
 
 
 # scope="function": the exit, and so the commit, comes before the response is sent; by default it would come after.

@@ -100,6 +100,16 @@ def invalid_is_400(endpoint: F) -> F:
     return endpoint
 
 
+def never_answers(*refusals: type[Refusal]) -> Callable[[F], F]:
+    """The document does not name these, of which the endpoint's code speaks: it catches them, or can never come to them."""
+
+    def mark(endpoint: F) -> F:
+        endpoint.__dict__["never"] = set(refusals)
+        return endpoint
+
+    return mark
+
+
 def answers_file(*media_types: str, may_be_known: bool = False) -> dict[int | str, dict[str, Any]]:
     """`responses` of a route that answers a file; `may_be_known`: 304 to a client that has it already (If-None-Match)."""
     content = {media_type: {"schema": {"type": "string", "format": "binary"}} for media_type in media_types}

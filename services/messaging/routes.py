@@ -41,8 +41,7 @@ async def _owners(request: Request) -> Owners:
 
 
 async def _database(request: Request) -> Database:
-    database: Database = request.app.state.database
-    return database
+    return Database.of(request)
 
 
 async def _storage(request: Request) -> Storage:

@@ -89,7 +89,7 @@ async def export_audit_logs(
 ) -> StreamingResponse:
     """The whole log, or what the filters leave of it, as a stream, oldest first. The export is itself an entry."""
     await publish(tx, ReportingAudited.of("audit_log_exported", actor, "audit_log", None, format=format, **_said(only)))
-    database: Database = request.app.state.database
+    database = Database.of(request)
     rows = audit.as_csv(database, only) if format == "csv" else audit.ndjson(database, only)
     media_type = "text/csv; charset=utf-8" if format == "csv" else "application/x-ndjson"
     return StreamingResponse(
@@ -155,7 +155,7 @@ async def integrity(
 ) -> IntegrityView:
     """Compare every service's replicas with their owners. With `repair`, owners say again what replicas have wrong. What takes
     too long is `unchecked`; while somebody else compares it is 409."""
-    database: Database = request.app.state.database
+    database = Database.of(request)
     async with one_at_a_time(database):
         if repair:  # said before it is done: it may take longer than the process lives
             async with database.transaction() as tx:

@@ -7,6 +7,7 @@ import httpx
 from jsonschema import Draft202012Validator
 
 Json = dict[str, Any]
+CODE = re.compile(r"`(\w+)`")
 
 
 class Judge:
@@ -14,11 +15,12 @@ class Judge:
 
     def __init__(self, document: Json) -> None:
         self.document = document
-        self._operations = {
-            f"{method.upper()} {_nameless(path)}": operation
+        self.operations: dict[str, Json] = {
+            f"{method.upper()} {path}": operation
             for path, item in document["paths"].items()
             for method, operation in item.items()
         }
+        self._operations = {_nameless(endpoint): operation for endpoint, operation in self.operations.items()}
         self._open: Json = document["components"]
         self._closed: Json = _closed(document["components"])
 
@@ -26,6 +28,11 @@ class Judge:
         """The operation of `METHOD /path`, whatever its parameters are called."""
         found: Json = self._operations[_nameless(endpoint)]
         return found
+
+    def codes(self, endpoint: str, status: str) -> list[str]:
+        """Those that the document names for a refusal."""
+        response = self.operation(endpoint)["responses"].get(status, {})
+        return CODE.findall(self._resolved(response).get("description", ""))
 
     def differences(self, endpoint: str, answer: httpx.Response) -> list[str]:
         """Between an answer and what the document says of it."""
@@ -45,7 +52,13 @@ class Judge:
             return []
         if media_type not in content and "*/*" not in content:
             return [f"{media_type or 'nothing'} is not among {', '.join(content) or 'nothing'}"]
-        return self._problems(content[media_type]["schema"], body, self._closed) if media_type == "application/json" else []
+        if media_type != "application/json":
+            return []
+        return self._problems(content[media_type]["schema"], body, self._closed) + self._other_codes(endpoint, status, body)
+
+    def _other_codes(self, endpoint: str, status: int, body: Any) -> list[str]:
+        codes = self.codes(endpoint, str(status)) if status >= 400 else []
+        return [f"the code {body['code']} is not among {', '.join(codes)}"] if codes and body["code"] not in codes else []
 
     def request_problems(self, endpoint: str, body: Any) -> list[str]:
         """Of a JSON body. Further properties are allowed: the services ignore them."""

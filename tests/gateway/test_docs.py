@@ -91,6 +91,21 @@ def test_security_is_as_in_the_route_table() -> None:
     assert "429" in found["paths"]["/auth/login"]["get"]["responses"]
 
 
+def test_the_codes_of_the_gateway_stand_beside_those_of_the_service() -> None:
+    auth = document("auth", "/auth/me", "/auth/login")
+    auth["paths"]["/auth/me"]["get"]["responses"] |= {
+        "401": {"description": "No: `account_gone`"},
+        "403": {"description": "No: `wrong_role`"},
+    }
+    found = merged(auth=auth)
+    mine, login = (found["paths"][path]["get"]["responses"] for path in ("/auth/me", "/auth/login"))
+
+    assert mine["401"]["description"].endswith(": `account_gone`, `invalid_token`, `unauthorized`")
+    assert mine["403"] == {"description": "No: `wrong_role`"}
+    assert mine["503"] == {"$ref": "#/components/responses/Problem503"}
+    assert login["503"]["description"].endswith(": `service_busy`, `service_unavailable`")
+
+
 def test_the_document_does_not_depend_on_the_order_of_services() -> None:
     one, two = document("auth", "/auth/me"), document("profiles", "/api/tutors")
 

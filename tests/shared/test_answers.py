@@ -3,10 +3,12 @@
 from typing import Annotated
 
 import pytest
-from fastapi import Depends
+from fastapi import Depends, FastAPI
+from fastapi.routing import APIRoute, iter_route_contexts
 
 from shared import answers
 from shared.errors import BadRequest, Conflict, Forbidden, NotFound, Refusal
+from shared.http import never_answers
 
 
 class Taken(Conflict):
@@ -44,6 +46,10 @@ async def route(guard: Annotated[Guard, Depends(guarded)], *, is_there: bool) ->
     await look()
 
 
+async def rarely(guard: Annotated[Guard, Depends(guarded)], *, is_there: bool) -> None:
+    await route(guard, is_there=is_there)
+
+
 async def harmless() -> int:
     try:
         return int("1")
@@ -57,6 +63,20 @@ def test_refusals_are_found_in_functions_inside_and_called() -> None:
 
 def test_refusals_of_the_methods_of_a_class_that_is_made_are_found() -> None:
     assert answers.reachable(guarded) == {Forbidden}
+
+
+def test_what_a_route_never_answers_is_not_said_of_it() -> None:
+    app = FastAPI()
+    app.get("/both")(route)
+    app.get("/one")(never_answers(Taken)(rarely))
+    found = {
+        each.path_format: answers.of(each)
+        for each in iter_route_contexts(app.routes)
+        if isinstance(each.original_route, APIRoute)
+    }
+
+    assert {"404", "409"} < found["/both"].keys()
+    assert found["/both"].keys() - found["/one"].keys() == {"409"}
 
 
 def test_what_is_only_caught_of_all_refusals_is_none() -> None:

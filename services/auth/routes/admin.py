@@ -6,9 +6,11 @@ from fastapi import APIRouter, Query, Request
 
 from services.auth.actions import administration, avatars
 from services.auth.routes.dependencies import Base, Drawing, Files, Settings
+from services.auth.rules import LastAdmin
 from services.auth.views import AdminUpdateRequest, UploadedAvatarView, UsersView, UserView
 from shared.auth import Admin, Now
 from shared.db import Reading, Transaction
+from shared.http import never_answers
 from shared.paging import Paging100
 from shared.tokens import Role
 from shared.types import Id, SearchTerm
@@ -40,6 +42,7 @@ async def get_user(user_id: Id, _actor: Admin, tx: Reading, settings: Settings) 
 
 
 @router.put("/{user_id}")
+@never_answers(LastAdmin)
 async def update_user(
     user_id: Id, body: AdminUpdateRequest, actor: Admin, tx: Transaction, settings: Settings, now: Now
 ) -> UserView:
@@ -49,6 +52,7 @@ async def update_user(
 
 
 @router.delete("/{user_id}", status_code=204)
+@never_answers(LastAdmin)
 async def delete_user(user_id: Id, actor: Admin, tx: Transaction, settings: Settings, now: Now) -> None:
     """Soft-delete an account."""
     await administration.soft_delete(tx, actor, user_id, settings.avatars_url, None, now)

@@ -6,6 +6,7 @@ from fastapi import APIRouter
 
 from services.auth.actions import administration
 from services.auth.routes.dependencies import Base, Settings
+from services.auth.rules import LastAdmin
 from services.auth.views import (
     DeletedUsersView,
     DeletedUserView,
@@ -17,12 +18,14 @@ from services.auth.views import (
 )
 from shared.auth import Admin, Now
 from shared.db import Reading, Transaction
+from shared.http import never_answers
 from shared.paging import Paging50
 
 router = APIRouter(prefix="/api/audit", tags=["Audit Logs"])
 
 
 @router.post("/soft-delete-user")
+@never_answers(LastAdmin)
 async def soft_delete_user(
     body: SoftDeleteRequest, actor: Admin, tx: Transaction, settings: Settings, now: Now
 ) -> DeletedUserView:

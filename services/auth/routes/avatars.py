@@ -8,8 +8,8 @@ from fastapi import APIRouter, Request, Response
 
 from services.auth.actions.avatars import DEFAULT
 from services.auth.routes.dependencies import Files
-from shared.errors import NotFound
-from shared.http import answers_file
+from shared.errors import Invalid, NotFound
+from shared.http import answers_file, never_answers
 
 router = APIRouter(prefix="/api/avatars", tags=["User Management"])
 NAME = re.compile(r"[0-9a-f]{32}\.webp")
@@ -24,6 +24,7 @@ SAFE = {
 
 @router.head("/{name}", include_in_schema=False, name="head_picture")
 @router.get("/{name}", response_class=Response, responses=answers_file("image/webp", "image/png", may_be_known=True))
+@never_answers(Invalid)
 async def get_picture(name: str, request: Request, files: Files) -> Response:
     """A picture, with a strong ETag."""
     if name == DEFAULT:

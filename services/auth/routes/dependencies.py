@@ -21,8 +21,7 @@ async def _settings(request: Request) -> AuthSettings:
 
 
 async def _database(request: Request) -> Database:
-    database: Database = request.app.state.database
-    return database
+    return Database.of(request)
 
 
 async def _passwords(request: Request) -> Passwords:

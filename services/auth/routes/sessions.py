@@ -16,6 +16,7 @@ from shared.auth import origin as origin_of
 from shared.db import Transaction
 from shared.errors import BadRequest, Unauthorized
 from shared.events.auth import AuthAudited
+from shared.http import never_answers
 from shared.outbox import publish
 from shared.tokens import InvalidToken, Role, TokenVerifier
 
@@ -117,6 +118,7 @@ async def refresh(
 
 
 @router.post("/auth/logout", status_code=204)
+@never_answers(InvalidToken)
 async def logout(
     actor: Annotated[Principal | None, Depends(_lenient_actor)],
     tx: Transaction,

@@ -94,7 +94,8 @@ async def reschedule(tx: Tx, actor: Principal, booking_id: int, request: Resched
     tutor = await replicas.find_tutor(tx, before.tutor_id)
     if not replicas.calendar_of(tutor).is_open(verdict.lesson.start_at, verdict.lesson.end_at):
         raise replicas.TutorNotAvailable(tutor.id)
-    booking = await _write(tx, before, verdict, Move.RESCHEDULE, by, now, request.reason, actor.user_id)
+    with taking_time():
+        booking = await _write(tx, before, verdict, Move.RESCHEDULE, by, now, request.reason, actor.user_id)
     await publish(tx, BookingRescheduled(previous_start_at=before.start_at, **booking_state(booking)))
     return booking
 
@@ -122,27 +123,26 @@ async def _write(
 ) -> Booking:
     lesson = verdict.lesson
     refund = booking.price - booking.refunded if verdict.paid_back else Decimal(0)
-    with taking_time():
-        after = await tx.one(
-            Booking,
-            queries.MOVE,
-            id=booking.id,
-            status=lesson.status,
-            start_at=lesson.start_at,
-            end_at=lesson.end_at,
-            respond_by=lesson.respond_by,
-            remind_at=lesson.remind_at,
-            times_moved=lesson.times_moved,
-            free_cancellation=lesson.free_cancellation,
-            moved_from=lesson.moved_from,
-            credit_returned=verdict.paid_back and booking.purchase_id is not None,
-            refund=refund,
-            by=by,
-            reason=reason,
-            move=move,
-            actor_id=actor_id,
-            now=now,
-        )
+    after = await tx.one(
+        Booking,
+        queries.MOVE,
+        id=booking.id,
+        status=lesson.status,
+        start_at=lesson.start_at,
+        end_at=lesson.end_at,
+        respond_by=lesson.respond_by,
+        remind_at=lesson.remind_at,
+        times_moved=lesson.times_moved,
+        free_cancellation=lesson.free_cancellation,
+        moved_from=lesson.moved_from,
+        credit_returned=verdict.paid_back and booking.purchase_id is not None,
+        refund=refund,
+        by=by,
+        reason=reason,
+        move=move,
+        actor_id=actor_id,
+        now=now,
+    )
     await money.note(tx, after, -refund, now)
     if verdict.paid_back and booking.purchase_id is not None:
         await credits.give_back(tx, booking, now)

@@ -5,9 +5,12 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Response
 
 from services.bookings.actions import credits, lessons, moves
+from services.bookings.actions.replicas import StudentUnknown
 from services.bookings.calendars import invitation
 from services.bookings.owners import Verified
 from services.bookings.routes.dependencies import Settings
+from services.bookings.rules.lessons import LessonStarted, OutsideNoShowWindow
+from services.bookings.rules.states import NotYourMove
 from services.bookings.views.lessons import (
     BookingPage,
     BookingRow,
@@ -20,7 +23,7 @@ from services.bookings.views.lessons import (
 )
 from shared.auth import Actor, Admin, Now, Student, Tutor, WrongRole
 from shared.db import Reading, Transaction, Tx
-from shared.http import answers_file, invalid_is_400
+from shared.http import answers_file, invalid_is_400, never_answers
 from shared.idempotency import OnceOnly
 from shared.paging import Paging
 from shared.tokens import Role
@@ -33,6 +36,7 @@ NO_REASON = ReasonRequest()
 
 @router.post("", status_code=201)
 @invalid_is_400
+@never_answers(StudentUnknown)  # the second time: a student of whom nobody has heard is assumed to be one
 async def book(
     body: BookRequest, actor: Student, once: OnceOnly, verified: Verified, settings: Settings, now: Now
 ) -> BookingView:
@@ -86,6 +90,7 @@ async def get_calendar(booking_id: Id, actor: Actor, tx: Reading, settings: Sett
 
 
 @router.post("/{booking_id}/cancel")
+@never_answers(OutsideNoShowWindow)
 async def cancel(
     booking_id: Id, actor: Actor, tx: Transaction, settings: Settings, now: Now, body: ReasonRequest = NO_REASON
 ) -> BookingView:
@@ -103,12 +108,14 @@ async def reschedule(
 
 
 @deciding.post("/{booking_id}/confirm")
+@never_answers(LessonStarted, NotYourMove, OutsideNoShowWindow)
 async def confirm(booking_id: Id, actor: Tutor, tx: Transaction, settings: Settings, now: Now) -> BookingView:
     """Agree to a lesson."""
     return BookingView.of(await moves.confirm(tx, actor, booking_id, now), settings)
 
 
 @deciding.post("/{booking_id}/decline")
+@never_answers(LessonStarted, NotYourMove, OutsideNoShowWindow)
 async def decline(
     booking_id: Id, actor: Tutor, tx: Transaction, settings: Settings, now: Now, body: ReasonRequest = NO_REASON
 ) -> BookingView:
@@ -117,12 +124,14 @@ async def decline(
 
 
 @deciding.post("/{booking_id}/mark-no-show-student")
+@never_answers(LessonStarted, NotYourMove)
 async def mark_no_show_student(booking_id: Id, actor: Tutor, tx: Transaction, settings: Settings, now: Now) -> BookingView:
     """The student did not come: the lesson is charged."""
     return BookingView.of(await moves.mark_student_missing(tx, actor, booking_id, now), settings)
 
 
 @deciding.post("/{booking_id}/mark-no-show-tutor")
+@never_answers(LessonStarted, NotYourMove)
 async def mark_no_show_tutor(
     booking_id: Id, actor: Admin, tx: Transaction, settings: Settings, now: Now, body: ReasonRequest = NO_REASON
 ) -> BookingView:

@@ -5,10 +5,12 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from services.bookings.actions import packages
+from services.bookings.actions.replicas import StudentUnknown
 from services.bookings.owners import Verified
 from services.bookings.views.packages import PackageChange, PackageRequest, PackageView, PurchaseView, UseCreditRequest
 from shared.auth import Actor, Now, Student, Tutor, WrongRole
 from shared.db import Reading, Transaction, Tx
+from shared.http import never_answers
 from shared.idempotency import OnceOnly
 from shared.paging import Paging50
 from shared.tokens import Role
@@ -71,6 +73,7 @@ async def withdraw_package(package_id: Id, actor: Tutor, tx: Transaction, now: N
 
 
 @router.post("/{package_id}/purchase", status_code=201)
+@never_answers(StudentUnknown)  # the second time: a student of whom nobody has heard is assumed to be one
 async def buy_package(package_id: Id, actor: Student, once: OnceOnly, verified: Verified, now: Now) -> PurchaseView:
     """Buy a package."""
 

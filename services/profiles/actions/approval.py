@@ -15,7 +15,7 @@ from shared.outbox import publish
 
 async def submit(tx: Tx, tutor_id: int, now: datetime) -> Profile:
     """Ask for approval. Raises `ProfileIncomplete`, `WrongStatus`. Asking again while it is pending changes nothing."""
-    profile = await tutors.find_for_update(tx, tutor_id)
+    profile = await tutors.get_for_update(tx, tutor_id)
     if profile.status == Status.PENDING:
         return profile
     after = move(Status(profile.status), Step.SUBMIT)
@@ -58,7 +58,7 @@ async def _find_teaching(tx: Tx, auth: Neighbour, tutor_id: int, now: datetime) 
     known = await tutors.find(tx, tutor_id)
     if not known.is_active:
         await accounts.hear(tx, auth, known.user_id, now)  # before the profile is locked: accounts come first, as everywhere
-    profile = await tutors.find_for_update(tx, tutor_id)
+    profile = await tutors.get_for_update(tx, tutor_id)
     if not profile.is_active:
         raise tutors.TutorNotFound
     return profile

@@ -33,7 +33,7 @@ async def replace_week(
     """These weekly windows instead of all before, in this zone (None: the zone stays). Windows of single dates stay.
     Raises `WindowsOverlap`, `TooManyWindows`."""
     check_apart(spans)
-    profile = await tutors.find_for_update(tx, tutor_id)
+    profile = await tutors.get_for_update(tx, tutor_id)
     await tx.run(calendar.FORGET_PAST, tutor_id=tutor_id, since=oldest_day(now))
     await tx.run(calendar.CLEAR_WEEK, tutor_id=tutor_id)
     _check_room(await tutors.windows_of(tx, profile, now), spans)
@@ -47,7 +47,7 @@ async def add(tx: Tx, tutor_id: int, spans: Sequence[Span], now: datetime) -> li
     for span in spans:
         if span.on_date is not None:
             check_within_reach(span.on_date, now)
-    profile = await tutors.find_for_update(tx, tutor_id)
+    profile = await tutors.get_for_update(tx, tutor_id)
     await tx.run(calendar.FORGET_PAST, tutor_id=tutor_id, since=oldest_day(now))
     kept = await tutors.windows_of(tx, profile, now)
     _check_room(kept, spans)
@@ -59,7 +59,7 @@ async def add(tx: Tx, tutor_id: int, spans: Sequence[Span], now: datetime) -> li
 
 async def remove(tx: Tx, tutor_id: int, window_id: int, now: datetime) -> None:
     """Raises `WindowNotFound`."""
-    await tutors.find_for_update(tx, tutor_id)  # the profile before its windows, as everybody locks them
+    await tutors.get_for_update(tx, tutor_id)  # the profile before its windows, as everybody locks them
     if not await tx.run(calendar.DELETE, tutor_id=tutor_id, window_id=window_id):
         raise WindowNotFound
     await tutors.changed(tx, tutor_id, now)
@@ -70,7 +70,7 @@ async def take_off(
 ) -> DayOff:
     """No lessons on these days (or in this part of each). Raises `DateOutOfReach`, `TooManyWindows`."""
     check_within_reach(last, now)
-    profile = await tutors.find_for_update(tx, tutor_id)
+    profile = await tutors.get_for_update(tx, tutor_id)
     await tx.run(calendar.FORGET_PAST_DAYS_OFF, tutor_id=tutor_id, since=oldest_day(now))
     if len(await tutors.days_off_of(tx, profile, now)) >= MOST_DAYS_OFF:
         raise TooManyWindows
@@ -91,7 +91,7 @@ async def take_off(
 
 async def work_after_all(tx: Tx, tutor_id: int, day_off_id: int, now: datetime) -> None:
     """Delete an exception. Raises `ExceptionNotFound`."""
-    await tutors.find_for_update(tx, tutor_id)
+    await tutors.get_for_update(tx, tutor_id)
     if not await tx.run(calendar.DELETE_DAY_OFF, tutor_id=tutor_id, day_off_id=day_off_id):
         raise ExceptionNotFound
     await tutors.changed(tx, tutor_id, now)

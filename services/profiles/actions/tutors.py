@@ -34,18 +34,23 @@ class RateNotPayable(Invalid):
     pass
 
 
+async def get(tx: Tx, tutor_id: int) -> Profile:
+    """A profile that is there: profiles are never deleted."""
+    return await tx.one(Profile, tutors.BY_ID, tutor_id=tutor_id, viewer=None)
+
+
+async def get_for_update(tx: Tx, tutor_id: int) -> Profile:
+    """The same, and nobody else changes it until the transaction ends."""
+    await tx.value(tutors.LOCK, tutor_id=tutor_id)
+    return await get(tx, tutor_id)
+
+
 async def find(tx: Tx, tutor_id: int, viewer: int | None = None) -> Profile:
-    """The profile in whatever state. Raises `TutorNotFound`."""
+    """The profile that somebody names, in whatever state. Raises `TutorNotFound`."""
     profile = await tx.maybe(Profile, tutors.BY_ID, tutor_id=tutor_id, viewer=viewer)
     if profile is None:
         raise TutorNotFound
     return profile
-
-
-async def find_for_update(tx: Tx, tutor_id: int) -> Profile:
-    """The profile, which nobody else changes until the transaction ends. Raises `TutorNotFound`."""
-    await tx.value(tutors.LOCK, tutor_id=tutor_id)
-    return await find(tx, tutor_id)
 
 
 async def find_shown(tx: Tx, tutor_id: int, viewer: int | None = None) -> Profile:
@@ -58,7 +63,7 @@ async def find_shown(tx: Tx, tutor_id: int, viewer: int | None = None) -> Profil
 
 async def edit(tx: Tx, tutor_id: int, now: datetime, **changes: Any) -> Profile:
     """Change columns of the profile (names as in `Profile`)."""
-    profile = await find_for_update(tx, tutor_id)
+    profile = await get_for_update(tx, tutor_id)
     if not changes:
         return profile
     values = {field.name: getattr(profile, field.name) for field in dataclasses.fields(profile)} | changes
@@ -89,7 +94,7 @@ async def choose_subjects(tx: Tx, tutor_id: int, subject_ids: list[int], now: da
 
 async def replace_photo(tx: Tx, tutor_id: int, name: str | None, now: datetime) -> Profile:
     """Show another stored picture, or none; the file of the old one is to be deleted."""
-    profile = await find_for_update(tx, tutor_id)
+    profile = await get_for_update(tx, tutor_id)
     await tx.run(tutors.KEEP_PHOTO, name=name)
     if profile.photo_name:
         await tx.run(tutors.DROP_PHOTO, name=profile.photo_name)
@@ -99,7 +104,7 @@ async def replace_photo(tx: Tx, tutor_id: int, name: str | None, now: datetime) 
 async def changed(tx: Tx, tutor_id: int, now: datetime) -> Profile:
     """Say the new state to everybody, and enter it into (or take it out of) the catalogue."""
     await tx.run(tutors.BUMP, tutor_id=tutor_id)  # takes the row's lock: what is read next is the newest
-    profile = await find(tx, tutor_id)
+    profile = await get(tx, tutor_id)
     await publish(tx, TutorChanged(**await state(tx, profile, now)))
     await catalogue.enter(tx, profile)
     return profile
@@ -107,7 +112,8 @@ async def changed(tx: Tx, tutor_id: int, now: datetime) -> Profile:
 
 async def say_again(tx: Tx, tutor_id: int, now: datetime) -> None:
     """Say the state as it is, and enter it into the catalogue anew."""
-    profile = await find_for_update(tx, tutor_id)
+    await tx.value(tutors.LOCK, tutor_id=tutor_id)
+    profile = await find(tx, tutor_id)
     await publish(tx, TutorSnapshot(**await state(tx, profile, now)))
     await catalogue.enter(tx, profile)
 

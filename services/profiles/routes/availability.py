@@ -16,7 +16,7 @@ router = APIRouter(prefix="/api/tutors/availability", tags=["Tutor Availability"
 @router.get("")
 async def list_windows(tutor_id: OwnTutor, tx: Transaction, now: Now) -> list[WindowView]:
     """Weekly windows, then those of single dates."""
-    profile = await tutors.find(tx, tutor_id)
+    profile = await tutors.get(tx, tutor_id)
     return [WindowView.of(w) for w in await tutors.windows_of(tx, profile, now)]
 
 
@@ -48,7 +48,7 @@ async def add_windows(
 @router.get("/exceptions")
 async def list_exceptions(tutor_id: OwnTutor, tx: Transaction, now: Now) -> list[ExceptionView]:
     """Days off that are not over, earliest first."""
-    profile = await tutors.find(tx, tutor_id)
+    profile = await tutors.get(tx, tutor_id)
     return [ExceptionView.of(d) for d in await tutors.days_off_of(tx, profile, now)]
 
 

@@ -31,8 +31,7 @@ async def _storage(request: Request) -> Storage:
 
 
 async def _database(request: Request) -> Database:
-    database: Database = request.app.state.database
-    return database
+    return Database.of(request)
 
 
 async def _drawing(request: Request) -> Threads:

@@ -27,7 +27,7 @@ router = APIRouter(prefix="/api/tutors/me", tags=["Tutor Profiles"])
 @router.get("/profile")
 async def get_own_profile(tutor_id: OwnTutor, tx: Transaction, photos: Photos, now: Now) -> OwnProfile:
     """The profile as its owner sees it."""
-    return await _view(tx, await tutors.find(tx, tutor_id), photos, now)
+    return await _view(tx, await tutors.get(tx, tutor_id), photos, now)
 
 
 @router.patch("/about")

@@ -11,8 +11,8 @@ from services.profiles.routes.dependencies import Auth, Base, Drawing, Files, Ow
 from services.profiles.views.tutors import OwnProfile, PhotoView
 from shared.auth import Now, Tutor
 from shared.db import Transaction
-from shared.errors import NotFound
-from shared.http import answers_file
+from shared.errors import Invalid, NotFound
+from shared.http import answers_file, never_answers
 from shared.uploads import PICTURE_BODY, drawn_picture
 
 router = APIRouter(prefix="/api/tutors", tags=["Tutor Profiles"])
@@ -48,6 +48,7 @@ async def delete_photo(tutor_id: OwnTutor, tx: Transaction, url: Photos, now: No
 
 @router.head("/photos/{name}", include_in_schema=False, name="head_photo")
 @router.get("/photos/{name}", response_class=Response, responses=answers_file("image/webp", may_be_known=True))
+@never_answers(Invalid)
 async def get_photo(name: str, request: Request, files: Files) -> Response:
     """A photo, with a strong ETag."""
     if not NAME.fullmatch(name):
