@@ -69,13 +69,14 @@ class Exchange:
 
 @dataclass
 class StandIn:
-    """One service. `on[path]` answers a path; everything else is echoed."""
+    """One service. `on[path]` answers a path, `otherwise` (if it is set) all others; else they are echoed."""
 
     name: str
     port: int = 0
     host: str = "127.0.0.1"
     seen: list[Seen] = field(default_factory=list)
     on: dict[str, Handler] = field(default_factory=dict)
+    otherwise: Handler | None = None
     writers: set[asyncio.StreamWriter] = field(default_factory=set)
     accepted: int = 0
     openapi: dict[str, object] = field(default_factory=dict)
@@ -100,6 +101,7 @@ class StandIn:
     def clear(self) -> None:
         self.seen.clear()
         self.on.clear()
+        self.otherwise = None
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.writers.add(writer)
@@ -119,11 +121,11 @@ class StandIn:
         headers = [(n.lower(), v.strip()) for n, _, v in (line.partition(":") for line in lines)]
         exchange = Exchange(Seen(raw, method, target, headers), reader, writer)
         path = target.partition("?")[0]
-        if path == "/.well-known/jwks.json":
-            await exchange.answer("200 OK", json.dumps(JWKS).encode())
-        elif path in self.on:
+        if handler := self.on.get(path, self.otherwise):
             self.seen.append(exchange.seen)
-            await self.on[path](exchange)
+            await handler(exchange)
+        elif path == "/.well-known/jwks.json":
+            await exchange.answer("200 OK", json.dumps(JWKS).encode())
         elif path == "/health/ready":
             await exchange.answer("200 OK", b'{"status": "healthy", "database": "connected"}')
         elif path == "/openapi.json":
