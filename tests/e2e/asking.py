@@ -13,6 +13,7 @@ async def ask(example: Example, known: dict[str, Any], path: str = "") -> httpx.
     caller = known[example.by]
     client: httpx.AsyncClient = getattr(caller, "client", caller)
     values: dict[str, Any] = {"params": filled(example.query, known)} if example.query else {}
+    values["headers"] = filled(example.headers, known)
     if example.file:
         values |= {"data": filled(example.form or {}, known), "files": {"file": file(example.file)}}
     elif example.form is not None:

@@ -168,6 +168,6 @@ async def judge(nobody: httpx.AsyncClient) -> Judge:
 
 
 @pytest.fixture(scope="package")
-async def scenario(suite: Suite, gateway: str, administrator: Person) -> Scenario:
+async def scenario(suite: Suite, administrator: Person) -> Scenario:
     """A student, a tutor, an administrator, and what may be between them."""
-    return await Scenario.begin(gateway, suite.deployment.databases["bookings"].runtime, administrator)
+    return await Scenario.begin(suite, administrator)

@@ -23,9 +23,9 @@ TYPES = {
 PDF = b"%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n"
 
 
-def _picture() -> bytes:
+def _picture(mode: str = "RGB", width: int = 64, height: int = 48) -> bytes:
     out = io.BytesIO()
-    Image.new("RGB", (64, 48), (30, 120, 200)).save(out, "PNG")
+    Image.new(mode, (width, height)).save(out, "PNG")
     return out.getvalue()
 
 
@@ -34,6 +34,9 @@ CONTENTS: dict[str, bytes] = {
     "notes.txt": b"Bring a calculator.\n",
     "photo.png": _picture(),
     "broken.png": _picture()[:40],
+    "lying.gif": _picture(),
+    "vast.png": _picture("1", 5000, 4000),
+    "lying.pdf": _picture(),
     "huge.png": _picture() + bytes(5 * 1024 * 1024),  # more than a picture may have, less than the gateway refuses
     "huge.pdf": PDF + bytes(10 * 1024 * 1024),
     "program.exe": b"MZ\x90\x00" + bytes(200),

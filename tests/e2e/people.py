@@ -117,7 +117,7 @@ class Socket:
 async def registers(gateway: str, role: str = "student", first_name: str = "Jane") -> Person:
     """A new account, signed in."""
     email = f"{first_name.lower()}.{uuid4().hex[:12]}@example.com"
-    client = _client(gateway)
+    client = client_of(gateway)
     body = {"email": email, "password": PASSWORD, "first_name": first_name, "last_name": "Doe", "role": role}
     answer = await client.post("/auth/register", json=body)
     assert answer.status_code == 201, answer.text
@@ -125,7 +125,7 @@ async def registers(gateway: str, role: str = "student", first_name: str = "Jane
 
 
 async def signs_in(gateway: str, email: str, password: str, client: httpx.AsyncClient | None = None) -> Person:
-    client = client or _client(gateway)
+    client = client or client_of(gateway)
     answer = await client.post("/auth/login", json={"email": email, "password": password})
     assert answer.status_code == 200, answer.text
     SECRETS.update((password, answer.json()["access_token"], answer.json()["refresh_token"]))
@@ -144,7 +144,7 @@ async def approved_tutor(gateway: str, admin: Person, first_name: str = "Terry")
     return tutor, tutor_id
 
 
-def _client(gateway: str) -> httpx.AsyncClient:
+def client_of(gateway: str) -> httpx.AsyncClient:
     _clients.append(plain_client(base_url=gateway, timeout=20))
     return _clients[-1]
 

@@ -1,66 +1,26 @@
 """A student, a tutor and an administrator, and situations between them, each made when it is needed."""
 
-import itertools
-from datetime import UTC, datetime, timedelta
-from typing import Any
 from uuid import uuid4
 
-from shared.types import format_instant
+from tests.e2e import past
+from tests.e2e.authorisation.things import in_days
 from tests.e2e.files import file
-from tests.e2e.past import completed_lesson
-from tests.e2e.people import Person, approved_tutor, registers
-from tests.waiting import eventually
+from tests.e2e.lessons import PACKAGE, Lessons
+from tests.e2e.people import Person
+from tests.e2e.stage import Known
 
-Known = dict[str, Any]
-DEGREE = {"degree": "Master of Education", "institution": "University of Example", "year": 2015}
 WINDOW = {"day_of_week": "monday", "start_time": "09:00", "end_time": "17:00"}
-PACKAGE: dict[str, Any] = {
-    "name": "5-Session Math Package",
-    "session_count": 5,
-    "price": 200.0,
-    "duration_minutes": 60,
-    "validity_days": 90,
-}
-REVIEW = {"rating": 5, "comment": "Excellent session! Very helpful and patient."}
+UNHEARD_OF = 2**53 - 2  # an id
+AN_HOUR_AGO = "UPDATE messages SET created_at = created_at - interval '1 hour' WHERE id = %(id)s"
 
 
-class Scenario:
-    """Each situation is a method named like it, which brings it about through the API and tells what is known then."""
+class Scenario(Lessons):
+    """Every situation."""
 
-    def __init__(self, gateway: str, bookings_url: str, student: Person, tutor: Person, admin: Person, known: Known) -> None:
-        self.gateway, self._bookings_url = gateway, bookings_url
-        self.student, self.tutor, self.admin = student, tutor, admin
-        self.tutor_id: int = known["tutor_id"]
-        self._known = known
-        self._hours = itertools.count(72, 2)
-        self._hours_ago = itertools.count(3, 2)
-
-    @classmethod
-    async def begin(cls, gateway: str, bookings_url: str, admin: Person) -> "Scenario":
-        student = await registers(gateway, "student", "Jane")
-        tutor, tutor_id = await approved_tutor(gateway, admin, "John")
-        await tutor.call("PUT", "/api/tutors/me/education", json={"education": [DEGREE]})
-        subjects = await student.get("/api/subjects")
-        today = datetime.now(UTC).date()
-        known = {
-            "gateway": gateway.replace("127.0.0.1", "localhost"),
-            "student": student,
-            "tutor": tutor,
-            "admin": admin,
-            "tutor_id": tutor_id,
-            "subject_id": subjects[0]["id"],
-            "other_subject_id": subjects[1]["id"],
-            "first_day": str(today + timedelta(days=2)),
-            "last_day": str(today + timedelta(days=4)),
-        }
-        return cls(gateway, bookings_url, student, tutor, admin, known)
-
-    async def given(self, situations: tuple[str, ...]) -> Known:
-        """Brings all of these about; what is known then, with a time at which the student and the tutor are free."""
-        known = self._known | {"free_time": self._free_time(), "long_text": "long " * 120}
-        for situation in situations:
-            known |= await getattr(self, situation.replace("-", "_").replace(" ", "_"))()
-        return known
+    def person(self, who: str) -> Person:
+        """`student`, `tutor` or `admin`."""
+        found: Person = self.known[who]
+        return found
 
     async def a_new_address(self) -> Known:
         return {"address": f"student.{uuid4().hex[:12]}@example.com"}
@@ -69,9 +29,6 @@ class Scenario:
         return {"name": f"Advanced Physics {uuid4().hex[:8]}"}
 
     # Accounts
-
-    async def somebody(self) -> Known:
-        return {"someone": await registers(self.gateway, "student", "Robin")}
 
     async def somebody_with_a_phone(self) -> Known:
         known = await self.somebody()
@@ -95,16 +52,33 @@ class Scenario:
         await self.admin.call("DELETE", f"/api/admin/users/{known['someone'].id}", 204)
         return known
 
+    async def an_account_that_was_closed_a_moment_ago(self) -> Known:
+        """Somebody whose token is not refused yet."""
+        known = await self.somebody()
+        someone = known["someone"]
+        await self.admin.call("PUT", f"/api/admin/users/{someone.id}", json={"is_active": False})
+        return known | {"late": self.sign_in_late(someone.id, "student")}
+
+    async def a_tutor_who_was_a_student_a_moment_ago(self) -> Known:
+        """The tutor, whose token still says student."""
+        return {"late": self.sign_in_late(self.tutor.id, "student")}
+
+    async def a_tutor_nobody_has_heard_of(self) -> Known:
+        return {"late": self.sign_in_late(UNHEARD_OF, "tutor")}
+
+    async def no_other_administrator(self) -> Known:
+        others = await self.admin.get("/api/admin/users", role="admin", is_active="true")
+        for other in others["items"]:
+            if other["id"] != self.admin.id:
+                await self.admin.call("PUT", f"/api/admin/users/{other['id']}", json={"role": "student"})
+        return {}
+
     async def a_change_of_role(self) -> Known:
         known = await self.somebody()
         await self.admin.call("PUT", f"/api/admin/users/{known['someone'].id}", json={"role": "tutor"})
         return known
 
     # Profiles
-
-    async def a_new_tutor(self) -> Known:
-        newcomer = await registers(self.gateway, "tutor", "Nadia")
-        return {"newcomer": newcomer, "newcomer_id": (await newcomer.get("/api/tutors/me/profile"))["id"]}
 
     async def a_tutor_with_a_whole_profile(self) -> Known:
         known = await self.a_new_tutor()
@@ -116,9 +90,20 @@ class Scenario:
         await known["newcomer"].call("POST", "/api/tutors/me/submit")
         return known
 
+    async def a_tutor_who_gave_up_all_subjects(self) -> Known:
+        """While waiting for approval."""
+        known = await self.a_tutor_who_waits()
+        await known["newcomer"].call("PUT", "/api/tutors/me/subjects", json={"subject_ids": []})
+        return known
+
     async def a_window(self) -> Known:
         known = await self.a_new_tutor()
         return known | {"window": await known["newcomer"].call("POST", "/api/tutors/availability", 201, json=WINDOW)}
+
+    async def a_full_calendar(self) -> Known:
+        known = await self.a_new_tutor()
+        await past.fill_calendar(self.databases["profiles"].runtime, known["newcomer_id"])
+        return known
 
     async def a_student_with_a_whole_profile(self) -> Known:
         known = await self.somebody()
@@ -137,62 +122,23 @@ class Scenario:
         body = {"name": f"Physics {uuid4().hex[:8]}", "category": "STEM", "description": "University-level physics"}
         return {"subject": await self.admin.call("POST", "/api/subjects", 201, json=body)}
 
-    # Bookings
-
-    async def a_pending_booking(self) -> Known:
-        return {"booking": await self.student.books(self.tutor_id, self._free_time(), subject_id=self._known["subject_id"])}
-
-    async def a_confirmed_booking(self) -> Known:
-        known = await self.a_pending_booking()
-        await self.tutor.call("POST", f"/api/tutor/bookings/{known['booking']['id']}/confirm")
-        return known
-
-    async def a_completed_booking(self) -> Known:
-        people = self.student.id, self.tutor.id, self.tutor_id
-        booking = await completed_lesson(self._bookings_url, *people, hours_ago=next(self._hours_ago))
-        return {"booking": await self.student.get(f"/api/bookings/{booking}")}
-
-    async def a_day_off(self) -> Known:
-        day = (datetime.now(UTC) + timedelta(days=160)).date()
-        await self.tutor.call("POST", "/api/tutors/availability/exceptions", 201, json={"start_date": str(day)})
-        slots = f"/api/tutors/{self.tutor_id}/available-slots"
-
-        async def known_to_bookings() -> bool:
-            return not await self.student.get(slots, start_date=str(day), end_date=str(day))
-
-        await eventually(known_to_bookings)
-        return {"time_off": f"{day}T17:00:00.000Z"}
-
-    async def a_review(self) -> Known:
-        known = await self.a_completed_booking()
-        body = REVIEW | {"booking_id": known["booking"]["id"]}
-        return known | {"review": await self.student.call("POST", "/api/reviews", 201, json=body)}
-
-    async def an_answered_review(self) -> Known:
-        known = await self.a_review()
-        body = {"response": "Thank you for the kind words!"}
-        await self.tutor.call("POST", f"/api/reviews/{known['review']['id']}/response", 201, json=body)
-        return known
-
-    async def a_package(self) -> Known:
-        return {"package": await self.tutor.call("POST", "/api/packages", 201, json=PACKAGE)}
-
-    async def a_purchase(self) -> Known:
-        known = await self.a_package()
-        path = f"/api/packages/{known['package']['id']}/purchase"
-        return known | {"purchase": await self.student.call("POST", path, 201)}
-
-    async def a_used_up_purchase(self) -> Known:
-        known = await self.a_purchase()
-        for _ in range(PACKAGE["session_count"]):
-            await self.tutor.call("PATCH", f"/api/packages/{known['purchase']['id']}/use-credit")
-        return known
-
     # Messages and notifications
 
     async def a_message_to_the_student(self) -> Known:
         body = {"recipient_id": self.student.id, "message": "See you tomorrow!"}
         return {"message": await self.tutor.call("POST", "/api/messages", 201, json=body)}
+
+    async def a_message_of_an_hour_ago(self) -> Known:
+        known = await self.a_message_to_the_student()
+        await self.write("messaging", AN_HOUR_AGO, id=known["message"]["id"])
+        return known
+
+    async def a_message_to_somebody_who_blocks_the_student(self) -> Known:
+        known = await self.somebody()
+        body = {"recipient_id": known["someone"].id, "message": "Hello?"}
+        message = await self.student.call("POST", "/api/messages", 201, json=body)
+        await known["someone"].call("POST", f"/api/messages/blocks/{self.student.id}", 201)
+        return known | {"message": message}
 
     async def somebody_who_blocks_the_student(self) -> Known:
         known = await self.somebody()
@@ -209,6 +155,20 @@ class Scenario:
         told = await self.student.notified_of("booking_confirmed", booking_id=known["booking"]["id"])
         return known | {"notification": told}
 
-    def _free_time(self) -> str:
-        start_at = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(hours=next(self._hours))
-        return format_instant(start_at)
+    # Idempotency keys
+
+    async def a_used_key(self) -> Known:
+        """With which everybody has made something at each service that remembers it."""
+        key, known = str(uuid4()), await self.somebody()
+        package = (await self.a_package())["package"]
+        used: list[tuple[Person, str, object]] = [
+            (self.student, "/api/messages", {"recipient_id": self.tutor.id, "message": "Once"}),
+            (self.student, f"/api/packages/{package['id']}/purchase", None),
+            (self.tutor, "/api/packages", PACKAGE),
+            (self.tutor, "/api/tutors/availability/exceptions", {"start_date": in_days(175)}),
+            (self.admin, "/api/subjects", {"name": f"Chemistry {key[:8]}"}),
+            (known["someone"], f"/api/students/favorites/{self.tutor_id}", None),
+        ]
+        for person, path, body in used:
+            await person.call("POST", path, 201, json=body, headers={"Idempotency-Key": key})
+        return known | {"key": key}

@@ -10,7 +10,8 @@ from tests.contracts.openapi import Judge
 from tests.contracts.shapes import problems
 from tests.e2e.asking import ask
 from tests.e2e.files import file
-from tests.e2e.scenario import Known, Scenario
+from tests.e2e.scenario import Scenario
+from tests.e2e.stage import Known
 from tests.waiting import eventually
 
 

@@ -2,7 +2,7 @@
 
 import time
 
-from tests.e2e.past import completed_lesson
+from tests.e2e.past import Pair, completed_lesson
 from tests.e2e.people import Person, approved_tutor, registers
 from tests.servers import Databases
 from tests.waiting import eventually
@@ -13,7 +13,7 @@ async def test_a_rating_reaches_search_within_a_second(gateway: str, administrat
     tutor, tutor_id = await approved_tutor(gateway, administrator)
     taken = []
     for count, student in enumerate(students, 1):  # on a busy machine one may be late: the best of three counts
-        booking_id = await completed_lesson(databases["bookings"], student.id, tutor.id, tutor_id, hours_ago=24 * count)
+        booking_id = await completed_lesson(databases["bookings"], Pair(student.id, tutor.id, tutor_id), hours_ago=24 * count)
 
         await student.call("POST", "/api/reviews", 201, json={"booking_id": booking_id, "rating": 5, "comment": "Clear."})
         since = time.monotonic()
@@ -33,7 +33,7 @@ async def test_a_rating_reaches_search_within_a_second(gateway: str, administrat
 async def test_a_review_is_on_the_dashboard(gateway: str, administrator: Person, databases: Databases) -> None:
     tutor, tutor_id = await approved_tutor(gateway, administrator)
     student = await registers(gateway)
-    booking_id = await completed_lesson(databases["bookings"], student.id, tutor.id, tutor_id, hours_ago=48)
+    booking_id = await completed_lesson(databases["bookings"], Pair(student.id, tutor.id, tutor_id), hours_ago=48)
 
     await student.call("POST", "/api/reviews", 201, json={"booking_id": booking_id, "rating": 5})
 

@@ -26,6 +26,7 @@ class Example:
     given: tuple[str, ...] = ()
     path: str = ""
     query: dict[str, Any] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
     body: Any = None
     form: dict[str, Any] | None = None
     file: str = ""
