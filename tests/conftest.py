@@ -7,7 +7,8 @@ if TYPE_CHECKING:
     from xdist.scheduler import LoadScopeScheduling
 
 pytest_plugins = ["tests.servers", "tests.browser"]
-TOGETHER = ("tests/e2e/", "tests/faults/")  # each is done by one worker, which starts the whole suite once
+TOGETHER = ("tests/e2e/", "tests/faults/", "tests/gateway/test_refusals")
+"""Each is done by one worker, in order, which starts what they share once: most of them the whole suite."""
 
 
 def pytest_xdist_make_scheduler(config: "pytest.Config", log: object) -> "LoadScopeScheduling":
