@@ -5,7 +5,7 @@ from typing import LiteralString
 
 from services.profiles import photos
 from services.profiles.actions import subjects, tutors
-from services.profiles.queries import search
+from services.profiles.queries import search, words
 from services.profiles.queries import subjects as subject_queries
 from services.profiles.queries import tutors as queries
 from services.profiles.queries.subjects import Subject
@@ -17,6 +17,7 @@ from shared.storage import Storage
 from shared.worker import Job, Runtime
 
 BATCH = 200
+COMMON = 5000  # tutors
 
 log = logs.get(__name__)
 
@@ -41,6 +42,31 @@ async def drop_empty_counts(runtime: Runtime) -> None:
         await tx.value(search.ALONE)
         await tx.run(search.DROP_EMPTY)
         await tx.run(search.FORGET_WORDS)
+
+
+async def count_common_words(runtime: Runtime) -> None:
+    """Tell those who have a word apart by what else is searched for, once so many have it that counting them takes long."""
+    while (word := await _next_common(runtime.database)) is not None:
+        await _count_word(runtime.database, word)
+
+
+async def _next_common(database: Database) -> str | None:
+    async with database.reading() as tx:
+        word: str | None = await tx.value(words.COMMON, tutors=COMMON)
+    return word
+
+
+async def _count_word(database: Database, word: str) -> None:
+    """Profiles are saved meanwhile: whoever does not know yet that the word is noted is waited for, all others note it."""
+    async with database.transaction() as tx:
+        await tx.run(words.NOTE, word=word)
+    async with database.transaction() as tx:
+        await tx.run(words.WAIT_FOR_WRITERS)
+    async with database.transaction() as tx:
+        await tx.value(search.ALONE)  # two workers would count everybody twice
+        await tx.run(words.TAKE_TIME)
+        await tx.run(words.COUNT, word=word)
+        await tx.run(words.COUNTED, word=word)
 
 
 async def refresh_stale(runtime: Runtime) -> None:
@@ -121,6 +147,7 @@ async def _say_some_again(database: Database, after: int) -> list[int]:
 JOBS = (
     Job("fold_catalogue_counts", 2, fold_counts),
     Job("drop_empty_counts", 3600, drop_empty_counts),
+    Job("count_common_words", 600, count_common_words),
     Job("refresh_stale_tutors", 2, refresh_stale),
     Job("delete_stale_photos", 600, delete_photos),
 )

@@ -2,6 +2,7 @@
 
 from services.profiles.queries import search, tutors
 from services.profiles.queries.tutors import Profile
+from services.profiles.queries.words import LEARN
 from services.profiles.rules.words import words_of
 from shared.db import Tx
 from shared.events.bookings import RatingChanged
@@ -22,7 +23,7 @@ async def enter(tx: Tx, profile: Profile) -> None:
     }
     await tx.run(search.ENTER, **sought, average_rating=profile.average_rating, total_reviews=profile.total_reviews)
     words = words_of(profile.name, profile.title, profile.headline, profile.bio, *(s["name"] for s in profile.subjects))
-    await tx.run(search.LEARN_WORDS, words=words)
+    await tx.run(LEARN, words=words)
     await tx.run(search.ENTER_WORDS, **sought, words=words)
 
 

@@ -2,20 +2,22 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Literal, LiteralString
+from typing import Any, Literal
 
-from psycopg.rows import class_row, scalar_row
+from psycopg.rows import tuple_row
 
-from services.profiles.queries import search
-from services.profiles.queries.search import ANY_SUBJECT, Variant
-from services.profiles.queries.tutors import Profile
-from services.profiles.rules.words import is_beginning, is_literal, may_be_mistyped, query_of, terms_of
+from services.profiles.queries import search, words
+from services.profiles.queries.search import ANY_SUBJECT, BEGINNING, WORD
+from services.profiles.queries.tutors import CARDS, Card
+from services.profiles.queries.words import Known, Spelling
+from services.profiles.rules.words import is_beginning, is_literal, is_short, may_be_mistyped, query_of, terms_of
 from shared.db import Tx
 from shared.paging import Page
 
 Sort = Literal["rating", "rate", "-rate", "experience"]
-DEAR = 50  # what looking into twenty tutors' documents costs, in tutors who are found by the index and sorted
+DEAR = 30  # what looking into twenty tutors' documents costs, in tutors who are found by the index and sorted
 MIN_RATE, MOST_RATE, MOST_YEARS = 1, 1000, 1000
+Values = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +37,16 @@ class Criteria:
     @property
     def narrows(self) -> bool:
         """Whether anything but words must be met."""
-        ranges = (self.subject_id, self.min_rate, self.max_rate, self.experience_years)
-        return bool(self.marks) or any(limit is not None for limit in ranges)
+        return self.subject_id is not None or self.filters > 0
+
+    @property
+    def filters(self) -> int:
+        """How many there are but for subject and words; the limits of a rate are one."""
+        return self.has_rate + (self.experience_years is not None) + len(self.marks)
+
+    @property
+    def has_rate(self) -> bool:
+        return self.min_rate is not None or self.max_rate is not None
 
     @property
     def marks(self) -> tuple[str, ...]:
@@ -45,44 +55,26 @@ class Criteria:
 
 
 @dataclass(frozen=True, slots=True)
-class Statements:
-    """What finds one page of the tutors that meet some criteria, what counts all of them, and the values of both."""
+class Chosen:
+    """What finds one page of the tutors that meet some criteria and counts all of them, and its values."""
 
-    page: LiteralString
-    total: LiteralString
-    values: dict[str, Any]
-    few: LiteralString | None = None
-    """What finds the page where all of them are few enough to be looked at."""
+    statement: str
+    values: Values
 
 
-async def find(tx: Tx, criteria: Criteria, page: Page, viewer: int | None = None) -> tuple[list[Profile], int]:
+async def find(tx: Tx, criteria: Criteria, page: Page, viewer: int | None = None) -> tuple[list[Card], int]:
     """One page of the tutors that meet the criteria, and how many there are in all."""
     chosen = await choose(tx, criteria)
     if chosen is None:
         return [], 0
-    asked = chosen.values | {"viewer": viewer, "limit": page.limit, "offset": page.offset}
-    if chosen.few is not None:
-        total = await _count(tx, chosen, asked)
-        statement = chosen.few if await are_few(tx, total) else chosen.page
-        return await _planned(tx, class_row(Profile), statement, asked), total
-    found: list[Profile] = await _planned(tx, class_row(Profile), chosen.page, asked)
-    if 0 < len(found) < page.size or (not found and page.offset == 0):  # the last page counts itself
-        return found, page.offset + len(found)
-    return found, await _count(tx, chosen, asked)
+    ids, total = await _planned(tx, chosen.statement, chosen.values | {"limit": page.limit, "offset": page.offset})
+    return await tx.all(Card, CARDS, ids=ids, viewer=viewer) if ids else [], total
 
 
-async def are_few(tx: Tx, found: int) -> bool:
-    """Whether to sort all whom words found is quicker than to go through the catalogue in its order until it met twenty of them:
-    the one costs in proportion to them, the other to how many others there are for each of them."""
-    unfiltered = {"subject_id": ANY_SUBJECT, "experience_years": None, "min_rate": None, "max_rate": None}
-    everybody = await tx.value(search.TOTAL_BY_COUNTS, **cells(unfiltered, ""))
-    return bool(found * found <= DEAR * everybody)
-
-
-async def choose(tx: Tx, criteria: Criteria) -> Statements | None:
+async def choose(tx: Tx, criteria: Criteria) -> Chosen | None:
     """None where nothing can be found: what is searched for holds no word. Totals are read from the counts where they can
     tell, else what matches is counted."""
-    filters: dict[str, Any] = {
+    filters: Values = {
         "subject_id": criteria.subject_id or ANY_SUBJECT,
         "min_rate": criteria.min_rate,
         "max_rate": criteria.max_rate,
@@ -92,31 +84,62 @@ async def choose(tx: Tx, criteria: Criteria) -> Statements | None:
     }
     if criteria.search is not None:
         return await _by_words(tx, criteria, filters)
-    total = search.TOTAL
-    if len(criteria.marks) <= 1:
-        filters |= cells(filters, *criteria.marks or [""])
-        total = search.TOTAL_BY_COUNTS
-    return Statements(search.PAGES[criteria.sort], total, filters)
+    if len(criteria.marks) > 1 and criteria.has_rate and criteria.experience_years is not None:
+        return Chosen(search.PAGES_ONE_BY_ONE[criteria.sort], filters)
+    pages = search.PAGES if len(criteria.marks) <= 1 else search.PAGES_OF_LANGUAGES
+    return Chosen(pages[criteria.sort], filters | cells(filters["subject_id"], "".join(criteria.marks[:1]), filters))
 
 
-async def _by_words(tx: Tx, criteria: Criteria, filters: dict[str, Any]) -> Statements | None:
+async def _by_words(tx: Tx, criteria: Criteria, filters: Values) -> Chosen | None:
     terms = terms_of(criteria.search or "")
     if not terms:
         return None
-    spellings = await spellings_of(tx, terms)
-    total = search.TOTAL_BY_TERM if len(terms) == 1 else search.TOTAL_BY_WORDS_ALONE
-    if criteria.narrows:
-        total = search.TOTAL_BY_WORDS
-    values = filters | {"words": query_of(spellings), "spellings": spellings[terms[0]]}
-    return Statements(search.PAGES_BY_WORDS[criteria.sort], total, values, search.PAGES_BY_FEW_WORDS[criteria.sort])
+    if len(terms) == 1:
+        return await _by_term(tx, criteria, filters, terms[0])
+    return Chosen(search.PAGES_OF_FEW[criteria.sort], filters | {"words": query_of(await spellings_of(tx, terms))})
 
 
-def cells(filters: dict[str, Any], language: str) -> dict[str, Any]:
+async def _by_term(tx: Tx, criteria: Criteria, filters: Values, term: str) -> Chosen:
+    beginning = cells(BEGINNING, term)
+    if is_short(term) and not criteria.narrows and (found := await tx.value(search.COUNTED, **beginning)):
+        pages = search.PAGES_OF_FEW if await are_few(tx, found) else search.PAGES_OF_COUNTED
+        return Chosen(pages[criteria.sort], filters | beginning | {"words": f"'{term}':*", "others": None})
+    spellings = await spellings_of(tx, [term])
+    values = filters | {"words": query_of(spellings)}
+    return await _by_commonest(tx, criteria, values, spellings[term]) or Chosen(search.PAGES_OF_FEW[criteria.sort], values)
+
+
+async def _by_commonest(tx: Tx, criteria: Criteria, values: Values, spellings: list[str]) -> Chosen | None:
+    """Whoever has one of many words, where most are known to be those who have the commonest. None where they are few, or the
+    counts cannot tell."""
+    known = await tx.all(Known, words.KNOWN, words=spellings)
+    if await are_few(tx, sum(word.tutors for word in known)):
+        return None
+    commonest, *others = known
+    query = query_of({commonest.word: [word.word for word in others]}) if others else None
+    values |= {"commonest": commonest.word, "others": query and f"{query} & !'{commonest.word}'"}
+    if not criteria.narrows:
+        return Chosen(search.PAGES_OF_WORD[criteria.sort], values)
+    if commonest.is_counted and criteria.subject_id is None and criteria.filters == 1:
+        language = " ".join((commonest.word, *criteria.marks))
+        return Chosen(search.PAGES_OF_COUNTED[criteria.sort], values | cells(WORD, language, values))
+    return None
+
+
+async def are_few(tx: Tx, found: int) -> bool:
+    """Whether to sort all whom words found is quicker than to go through the catalogue in its order until it met twenty of them:
+    the one costs in proportion to them, the other to how many others there are for each of them."""
+    everybody = await tx.value(search.COUNTED, **cells(ANY_SUBJECT, ""))
+    return bool(found * found <= DEAR * everybody)
+
+
+def cells(subject_id: int, language: str, filters: Values | None = None) -> Values:
     """Which counts to sum up: where a filter is not used, those for any value."""
-    years, least, most = filters["experience_years"], filters["min_rate"], filters["max_rate"]
+    filters = filters or {}
+    years, least, most = filters.get("experience_years"), filters.get("min_rate"), filters.get("max_rate")
     any_rate = least is None and most is None
     return {
-        "subject_id": filters["subject_id"],
+        "cell": subject_id,
         "language": language,
         "least_years": -1 if years is None else years,
         "most_years": -1 if years is None else MOST_YEARS,
@@ -127,26 +150,23 @@ def cells(filters: dict[str, Any], language: str) -> dict[str, Any]:
 
 async def spellings_of(tx: Tx, terms: list[str]) -> dict[str, list[str]]:
     """Term → the words that may be meant by it, itself first."""
-    near = await _look_up(tx, search.VARIANTS, [term for term in terms if may_be_mistyped(term)])
-    near += await _look_up(tx, search.CONTAINING, [term for term in terms if is_literal(term)])
-    near += await _look_up(tx, search.BEGUN, [term for term in terms if is_beginning(term)])
+    near = await tx.all(
+        Spelling,
+        words.SPELLINGS,
+        likely=[term for term in terms if may_be_mistyped(term)],
+        literal=[term for term in terms if is_literal(term)],
+        begun=[term for term in terms if is_beginning(term)],
+    )
     found = {term: {term: None} for term in terms}  # of each word one, in order
-    for variant in near:
-        found[variant.term][variant.word] = None
-    return {term: list(words) for term, words in found.items()}
+    for spelling in near:
+        found[spelling.term][spelling.word] = None
+    return {term: list(spelled) for term, spelled in found.items()}
 
 
-async def _look_up(tx: Tx, statement: LiteralString, terms: list[str]) -> list[Variant]:
-    return await tx.all(Variant, statement, terms=terms) if terms else []
-
-
-async def _count(tx: Tx, chosen: Statements, asked: dict[str, Any]) -> int:
-    return int((await _planned(tx, scalar_row, chosen.total, asked))[0])
-
-
-async def _planned(tx: Tx, row_factory: Any, statement: str, values: dict[str, Any]) -> list[Any]:
-    """The rows of a statement that is planned anew for these values: how rare they are decides which index is best, so a
+async def _planned(tx: Tx, statement: str, values: Values) -> tuple[list[int], int]:
+    """Ids and total, by a statement that is planned anew for these values: how rare they are decides which index is best, so a
     plan made for any values (which a prepared statement would get) is often the wrong one."""
-    async with tx.cursor(row_factory) as cursor:
+    async with tx.cursor(tuple_row) as cursor:
         await cursor.execute(statement, values, prepare=False)
-        return await cursor.fetchall()
+        ids, total = (await cursor.fetchall())[0]
+    return ids, total

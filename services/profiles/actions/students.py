@@ -7,7 +7,7 @@ from typing import Any
 from services.profiles.actions import tutors
 from services.profiles.queries import students
 from services.profiles.queries.students import Student
-from services.profiles.queries.tutors import Profile
+from services.profiles.queries.tutors import Card
 from shared.db import Tx
 from shared.errors import Conflict, NotFound
 from shared.events.bookings import BookingConfirmed, BookingDeclined, BookingEvent, BookingSnapshot
@@ -43,9 +43,9 @@ async def remove_favourite(tx: Tx, user_id: int, tutor_id: int) -> None:
         raise NotFavorite
 
 
-async def favourites(tx: Tx, user_id: int, page: Page) -> list[Profile]:
+async def favourites(tx: Tx, user_id: int, page: Page) -> list[Card]:
     """Those who can be found at the moment, latest added first."""
-    return await tx.all(Profile, students.FAVOURITES, viewer=user_id, limit=page.limit, offset=page.offset)
+    return await tx.all(Card, students.FAVOURITES, viewer=user_id, limit=page.limit, offset=page.offset)
 
 
 async def keep_lesson(tx: Tx, event: BookingEvent) -> None:

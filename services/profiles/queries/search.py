@@ -1,19 +1,9 @@
 """The catalogue: entering and leaving it, pages in four orders, totals."""
 
-from dataclasses import dataclass
-
-from services.profiles.queries.tutors import COLUMNS, SOURCES
-
 ANY_SUBJECT = 0  # the catalogue's subject_id of the row that stands for whatever the subject
-
-
-@dataclass(frozen=True, slots=True)
-class Variant:
-    """A known word that was perhaps meant by a term."""
-
-    term: str
-    word: str
-
+# In the counts: whoever has a word (it stands in the language's place, with a language behind it or without), whoever has any
+# word that begins so.
+WORD, BEGINNING = -1, -2
 
 # A row is written only where it differs, so that saving a biography leaves indexes and counts alone.
 ENTER = """
@@ -51,36 +41,7 @@ ON CONFLICT (tutor_id) DO UPDATE SET
   languages = excluded.languages, words = excluded.words
 WHERE known IS DISTINCT FROM excluded
 """
-LEARN_WORDS = """
-INSERT INTO vocabulary (word) SELECT word FROM unnest(%(words)s::text[]) AS word ORDER BY word ON CONFLICT DO NOTHING
-"""
 LEAVE_WORDS = "DELETE FROM documents WHERE tutor_id = %(tutor_id)s::bigint"
-
-# A term that is a known word is taken at its word, or nearly; any other may be mistyped, or a part of a word.
-VARIANTS = """
-SELECT term, word FROM (
-  SELECT term, EXISTS (SELECT FROM vocabulary WHERE word = term) AS is_known
-  FROM unnest(%(terms)s::text[]) AS term
-) AS asked, LATERAL (
-  SELECT word FROM vocabulary
-  WHERE word %% term AND similarity(word, term) >= CASE WHEN is_known THEN 0.65 ELSE 0.4 END AND word <> term
-     OR NOT is_known AND word LIKE '%%' || term || '%%'
-  ORDER BY similarity(word, term) DESC, word LIMIT 30
-) AS near
-"""
-# Trigrams do not see symbols: all words that hold any are read, which are few.
-CONTAINING = """
-SELECT term, word FROM unnest(%(terms)s::text[]) AS term, LATERAL (
-  SELECT word FROM vocabulary WHERE word ~ '[%%+#_]' AND strpos(word, term) > 0 AND word <> term
-  ORDER BY length(word), word LIMIT 30
-) AS near
-"""
-# Two letters begin thousands of words: the commonest are meant. As a range, which the key's index finds for each term.
-BEGUN = """
-SELECT term, word FROM unnest(%(terms)s::text[]) AS term, LATERAL (
-  SELECT word FROM vocabulary WHERE word > term AND word < term || chr(1114111) ORDER BY tutors DESC, word LIMIT 10
-) AS begun
-"""
 
 _FILTERS = """
   (%(min_rate)s::numeric IS NULL OR c.hourly_rate >= %(min_rate)s::numeric)
@@ -90,12 +51,7 @@ _FILTERS = """
   AND (%(currency)s::text IS NULL OR c.languages @> ARRAY[%(currency)s::text])
 """
 _MATCHES = f"c.subject_id = %(subject_id)s::bigint AND {_FILTERS}"
-_PLAIN = "catalogue c"
-_WITH_WORDS = "SELECT tutor_id FROM documents WHERE words @@ %(words)s::tsquery"
-_BY_WORDS = f"({_WITH_WORDS}) AS d JOIN catalogue c USING (tutor_id)"
-# OFFSET keeps the planner from going through the catalogue in its order and looking into one document after another: it expects
-# more of them to have the words than do, and to look to cost less.
-_BY_FEW_WORDS = f"({_WITH_WORDS} OFFSET 0) AS d JOIN catalogue c USING (tutor_id)"
+_TEACHES = f"(%(subject_id)s::bigint = {ANY_SUBJECT} OR subject_ids @> ARRAY[%(subject_id)s::bigint])"
 
 ORDERS = {
     "rating": "average_rating DESC, total_reviews DESC, tutor_id",
@@ -103,53 +59,73 @@ ORDERS = {
     "-rate": "hourly_rate DESC, tutor_id DESC",
     "experience": "experience_years DESC, tutor_id",
 }
-
-
-def _page(source: str, order: str) -> str:
-    """The cards of one page in one statement: twenty ids from an index, then what belongs to them by their keys."""
-    return f"""
-    SELECT {COLUMNS} FROM (
-      SELECT tutor_id, c.average_rating, c.total_reviews, c.hourly_rate, c.experience_years FROM {source} WHERE {_MATCHES}
-      ORDER BY {order} LIMIT %(limit)s::bigint OFFSET %(offset)s::bigint
-    ) AS page JOIN {SOURCES.replace("tutors t", "tutors t ON t.id = page.tutor_id", 1)}
-    ORDER BY {", ".join(f"page.{part}" for part in order.split(", "))}
-    """
-
-
-PAGES = {sort: _page(_PLAIN, order) for sort, order in ORDERS.items()}
-PAGES_BY_WORDS = {sort: _page(_BY_WORDS, order) for sort, order in ORDERS.items()}
-PAGES_BY_FEW_WORDS = {sort: _page(_BY_FEW_WORDS, order) for sort, order in ORDERS.items()}
-TOTAL = f"SELECT count(*) FROM {_PLAIN} WHERE {_MATCHES}"
-TOTAL_BY_WORDS = f"""
-SELECT count(*) FROM documents c WHERE words @@ %(words)s::tsquery AND subject_ids @> ARRAY[%(subject_id)s::bigint] AND {_FILTERS}
-"""
-TOTAL_BY_WORDS_ALONE = "SELECT count(*) FROM documents WHERE words @@ %(words)s::tsquery"
-# How many hold any of the words that one term may mean: the number of the commonest is known, so only those who hold another
-# one and not that are counted. A common word costs no more than a rare one.
-TOTAL_BY_TERM = """
-WITH meant AS MATERIALIZED (
-  SELECT word, tutors + coalesce((SELECT sum(c.tutors) FROM word_changes c WHERE c.word = v.word), 0) AS tutors
-  FROM vocabulary v WHERE word = ANY(%(spellings)s::text[])
-), commonest AS (
-  SELECT word, tutors FROM meant WHERE tutors > 0 ORDER BY tutors DESC, word LIMIT 1
-), others AS (
-  SELECT string_agg(quote_literal(word), ' | ')::tsquery AS query FROM meant
-  WHERE tutors > 0 AND word <> (SELECT word FROM commonest)
-)
-SELECT coalesce((SELECT tutors FROM commonest), 0)::bigint + (
-  SELECT count(*) FROM documents
-  WHERE words @@ (SELECT query && !! quote_literal(commonest.word)::tsquery FROM others, commonest))
-"""
 _CELL = """
-  subject_id = %(subject_id)s::bigint AND language = %(language)s
+  subject_id = %(cell)s::bigint AND language = %(language)s
   AND experience_years BETWEEN %(least_years)s::int AND %(most_years)s::int
   AND hourly_rate BETWEEN %(least_rate)s::numeric AND %(most_rate)s::numeric
 """
-TOTAL_BY_COUNTS = f"""
-SELECT coalesce(sum(tutors), 0)::bigint FROM (
-  SELECT tutors FROM catalogue_counts WHERE {_CELL} UNION ALL SELECT tutors FROM catalogue_changes WHERE {_CELL}
-) AS cells
+_IN_COUNTS = f"""
+  SELECT coalesce(sum(tutors), 0)::bigint FROM (
+    SELECT tutors FROM catalogue_counts WHERE {_CELL} UNION ALL SELECT tutors FROM catalogue_changes WHERE {_CELL}) AS cells
 """
+# The lists of languages that there are, each counted as if it were one, are the first rows of a small index of the counts.
+_LISTS = "subject_id = 0 AND experience_years = -1 AND hourly_rate = 0 AND language LIKE '{%%'"
+_IS_LIST = """
+  language LIKE '{%%' AND string_to_array(btrim(language, '{}'), ',') && %(languages)s::text[]
+  AND (%(currency)s::text IS NULL OR string_to_array(btrim(language, '{}'), ',') @> ARRAY[%(currency)s::text])
+"""
+_CELL_OF_LIST = _CELL.replace("language = %(language)s", "true")
+_IN_LISTS = f"""
+  SELECT coalesce(sum(tutors), 0)::bigint FROM (
+    SELECT tutors FROM (SELECT language FROM catalogue_counts WHERE {_LISTS} AND {_IS_LIST}) AS lists
+    JOIN catalogue_counts USING (language) WHERE {_CELL_OF_LIST}
+    UNION ALL SELECT tutors FROM catalogue_changes WHERE {_IS_LIST} AND {_CELL_OF_LIST}) AS cells
+"""
+# How many have any of the words that one term may mean: the number of the commonest is known, so only those who have another one
+# and not that are counted. A common word costs no more than a rare one.
+_OTHERS = f"SELECT count(*) FROM documents c WHERE words @@ %(others)s::tsquery AND {_TEACHES} AND {_FILTERS}"
+_IN_VOCABULARY = """
+  SELECT coalesce(sum(tutors), 0)::bigint FROM (
+    SELECT tutors FROM vocabulary WHERE word = %(commonest)s
+    UNION ALL SELECT tutors FROM word_changes WHERE word = %(commonest)s) AS known
+"""
+
+
+def _pages(matches: str, total: str) -> dict[str, str]:
+    """For each order what finds the ids of one page, and how many there are in all: both of the same moment."""
+    ids = f"SELECT tutor_id FROM catalogue c WHERE {matches} ORDER BY {{}} LIMIT %(limit)s::bigint OFFSET %(offset)s::bigint"
+    return {sort: f"SELECT ARRAY({ids.format(order)}) AS ids, ({total}) AS total" for sort, order in ORDERS.items()}
+
+
+def _pages_of_few(source: str) -> dict[str, str]:
+    """The same where all are looked at, since nothing else says how many they are."""
+    return {
+        sort: f"""
+        WITH found AS MATERIALIZED (
+          SELECT tutor_id, average_rating, total_reviews, hourly_rate, experience_years FROM {source}
+          WHERE words @@ %(words)s::tsquery AND {_TEACHES} AND {_FILTERS}
+        )
+        SELECT ARRAY(SELECT tutor_id FROM found ORDER BY {order} LIMIT %(limit)s::bigint OFFSET %(offset)s::bigint) AS ids,
+          (SELECT count(*) FROM found) AS total
+        """
+        for sort, order in ORDERS.items()
+    }
+
+
+COUNTED = f"SELECT ({_IN_COUNTS})"
+PAGES = _pages(_MATCHES, _IN_COUNTS)
+PAGES_OF_LANGUAGES = _pages(_MATCHES, _IN_LISTS)
+PAGES_ONE_BY_ONE = _pages(_MATCHES, f"SELECT count(*) FROM catalogue c WHERE {_MATCHES}")
+# In the order of the catalogue, looking into one document after another: of many who have the words twenty are met soon.
+_WITH_WORDS = f"{_MATCHES} AND (SELECT words @@ %(words)s::tsquery FROM documents d WHERE d.tutor_id = c.tutor_id)"
+PAGES_OF_WORD = _pages(_WITH_WORDS, f"SELECT ({_IN_VOCABULARY}) + ({_OTHERS})")
+PAGES_OF_COUNTED = _pages(_WITH_WORDS, f"SELECT ({_IN_COUNTS}) + ({_OTHERS})")
+# One look-up by key for each rating: for some thousands the planner would rather read through all ratings that there are.
+_RATED = """
+  documents c LEFT JOIN LATERAL (
+    SELECT average_rating, total_reviews FROM ratings r WHERE r.tutor_id = c.tutor_id OFFSET 0) AS rated ON true
+"""
+PAGES_OF_FEW = _pages_of_few(_RATED)
 # One folds at a time. A reader sees a change either here or in the counts, never in both: it is one transaction.
 ALONE_NOW = "SELECT pg_try_advisory_xact_lock(hashtext('fold catalogue changes'))"
 ALONE = "SELECT pg_advisory_xact_lock(hashtext('fold catalogue changes'))"

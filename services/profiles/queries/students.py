@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.profiles.queries.tutors import COLUMNS, SOURCES
+from services.profiles.queries.tutors import CARD_COLUMNS, IS_SHOWN, OTHERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +49,8 @@ WHERE user_id = %(user_id)s::bigint
 ADD_FAVOURITE = "INSERT INTO favourites (user_id, tutor_id) VALUES (%(user_id)s, %(tutor_id)s) ON CONFLICT DO NOTHING"
 DELETE_FAVOURITE = "DELETE FROM favourites WHERE user_id = %(user_id)s::bigint AND tutor_id = %(tutor_id)s::bigint"
 FAVOURITES = f"""
-SELECT {COLUMNS} FROM favourites AS mine JOIN {SOURCES.replace("tutors t", "tutors t ON t.id = mine.tutor_id", 1)}
-WHERE mine.user_id = %(viewer)s::bigint AND t.status = 'approved' AND a.is_active AND a.role = 'tutor'
-  AND t.hourly_rate IS NOT NULL
+SELECT {CARD_COLUMNS} FROM favourites AS mine JOIN tutors t ON t.id = mine.tutor_id {OTHERS}
+WHERE mine.user_id = %(viewer)s::bigint AND {IS_SHOWN}
 ORDER BY mine.created_at DESC, mine.tutor_id LIMIT %(limit)s::bigint OFFSET %(offset)s::bigint
 """
 # A snapshot knows all, also of a version that is known; of the other events each brings the answer that it was, or none.

@@ -8,38 +8,25 @@ from typing import Any
 from services.profiles.rules.approval import Status
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """A tutor profile with what other services say of the tutor. `is_active` is the account's, and that it is a tutor's still."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """What lists show of a tutor, with what other services say."""
 
     id: int
     user_id: int
-    version: int
     status: str
     title: str | None
     headline: str | None
     bio: str | None
-    teaching_philosophy: str | None
-    description: str | None
     experience_years: int
     languages: list[str]
     hourly_rate: Decimal | None
     currency: str
-    own_timezone: str | None
-    timezone: str
-    certifications: list[dict[str, Any]]
     education: list[dict[str, Any]]
-    video_url: str | None
     photo_name: str | None
-    rejection_reason: str | None
-    submitted_at: datetime | None
-    decided_at: datetime | None
-    created_at: datetime
-    updated_at: datetime
     first_name: str
     last_name: str
     avatar_url: str
-    is_active: bool
     average_rating: Decimal
     total_reviews: int
     is_online: bool
@@ -50,29 +37,56 @@ class Profile:
     def name(self) -> str:
         return f"{self.first_name} {self.last_name}"
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile(Card):
+    """A tutor profile as a whole. `is_active` is the account's, and that it is a tutor's still."""
+
+    version: int
+    teaching_philosophy: str | None
+    description: str | None
+    own_timezone: str | None
+    timezone: str
+    certifications: list[dict[str, Any]]
+    video_url: str | None
+    rejection_reason: str | None
+    submitted_at: datetime | None
+    decided_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+    is_active: bool
+
     @property
     def is_shown(self) -> bool:
         """Whether people can find and book the tutor."""
         return self.status == Status.APPROVED and self.is_active and self.hourly_rate is not None
 
 
-COLUMNS = """
-  t.id, t.user_id, t.version, t.status, t.title, t.headline, t.bio, t.teaching_philosophy, t.description, t.experience_years,
-  t.languages, t.hourly_rate, t.currency, t.timezone AS own_timezone, coalesce(t.timezone, a.timezone) AS timezone,
-  t.certifications, t.education, t.video_url, t.photo_name, t.rejection_reason, t.submitted_at, t.decided_at, t.created_at,
-  t.updated_at, a.first_name, a.last_name, a.avatar_url, a.is_active AND a.role = 'tutor' AS is_active,
-  coalesce(r.average_rating, 0) AS average_rating, coalesce(r.total_reviews, 0) AS total_reviews,
-  coalesce(p.is_online, false) AS is_online,
+CARD_COLUMNS = """
+  t.id, t.user_id, t.status, t.title, t.headline, t.bio, t.experience_years, t.languages, t.hourly_rate, t.currency, t.education,
+  t.photo_name, a.first_name, a.last_name, a.avatar_url, coalesce(r.average_rating, 0) AS average_rating,
+  coalesce(r.total_reviews, 0) AS total_reviews, coalesce(p.is_online, false) AS is_online,
   EXISTS (SELECT FROM favourites f WHERE f.user_id = %(viewer)s::bigint AND f.tutor_id = t.id) AS is_favourite,
   coalesce((
     SELECT jsonb_agg(jsonb_build_object('id', s.id, 'name', s.name, 'category', s.category) ORDER BY s.name, s.id)
     FROM tutor_subjects ts JOIN subjects s ON s.id = ts.subject_id WHERE ts.tutor_id = t.id), '[]') AS subjects
 """
-SOURCES = """
-  tutors t JOIN accounts a ON a.user_id = t.user_id
+COLUMNS = f"""{CARD_COLUMNS},
+  t.version, t.teaching_philosophy, t.description, t.timezone AS own_timezone, coalesce(t.timezone, a.timezone) AS timezone,
+  t.certifications, t.video_url, t.rejection_reason, t.submitted_at, t.decided_at, t.created_at, t.updated_at,
+  a.is_active AND a.role = 'tutor' AS is_active
+"""
+OTHERS = """
+  JOIN accounts a ON a.user_id = t.user_id
   LEFT JOIN ratings r ON r.tutor_id = t.id LEFT JOIN presences p ON p.user_id = t.user_id
 """
-BY_ID = f"SELECT {COLUMNS} FROM {SOURCES} WHERE t.id = %(tutor_id)s::bigint"
+IS_SHOWN = "t.status = 'approved' AND a.is_active AND a.role = 'tutor' AND t.hourly_rate IS NOT NULL"
+BY_ID = f"SELECT {COLUMNS} FROM tutors t {OTHERS} WHERE t.id = %(tutor_id)s::bigint"
+# Who went into hiding since the ids were found is left out.
+CARDS = f"""
+SELECT {CARD_COLUMNS} FROM unnest(%(ids)s::bigint[]) WITH ORDINALITY AS wanted (id, place)
+JOIN tutors t ON t.id = wanted.id {OTHERS} WHERE {IS_SHOWN} ORDER BY wanted.place
+"""
 ID_OF_USER = "SELECT id FROM tutors WHERE user_id = %(user_id)s::bigint"
 LOCK = "SELECT user_id FROM tutors WHERE id = %(tutor_id)s::bigint FOR UPDATE"
 BUMP = "UPDATE tutors SET version = version + 1, updated_at = now() WHERE id = %(tutor_id)s::bigint"
@@ -98,11 +112,11 @@ SELECT %(tutor_id)s::bigint, subject_id FROM unnest(%(subject_ids)s::bigint[]) A
 ON CONFLICT DO NOTHING
 """
 PENDING = f"""
-SELECT {COLUMNS} FROM {SOURCES} WHERE t.status = 'pending_approval' AND a.is_active AND a.role = 'tutor'
+SELECT {COLUMNS} FROM tutors t {OTHERS} WHERE t.status = 'pending_approval' AND a.is_active AND a.role = 'tutor'
 ORDER BY t.submitted_at, t.id LIMIT %(limit)s::bigint OFFSET %(offset)s::bigint
 """
 APPROVED = f"""
-SELECT {COLUMNS} FROM {SOURCES} WHERE t.status = 'approved' AND a.is_active AND a.role = 'tutor'
+SELECT {COLUMNS} FROM tutors t {OTHERS} WHERE t.status = 'approved' AND a.is_active AND a.role = 'tutor'
 ORDER BY t.decided_at DESC, t.id DESC LIMIT %(limit)s::bigint OFFSET %(offset)s::bigint
 """
 NEXT_IDS = "SELECT id FROM tutors WHERE id > %(after)s::bigint ORDER BY id LIMIT %(batch)s::bigint"

@@ -45,6 +45,11 @@ def is_beginning(term: str) -> bool:
     return len(term) > 1
 
 
+def is_short(term: str) -> bool:
+    """Whether the term is hardly more than begun: who types it is still typing."""
+    return len(term) in (2, 3) and not is_literal(term)
+
+
 def query_of(spellings: Mapping[str, list[str]]) -> str:
     """A `tsquery`: every term, in any of its spellings. Words hold nothing that needs escaping."""
     return " & ".join("(" + " | ".join(f"'{word}'" for word in words) + ")" for words in spellings.values())

@@ -33,6 +33,12 @@ class Catalogue(Table, table=True):
             postgresql_include=["hourly_rate"],
         ),
         sa.Index("catalogue_by_language", "subject_id", "languages", postgresql_using="gin"),
+        sa.Index(  # a million of any subject would be met with some hundreds of a language
+            "catalogue_by_language_alone",
+            "languages",
+            postgresql_using="gin",
+            postgresql_where=sa.text("subject_id = 0"),
+        ),
         sa.Index("catalogue_by_tutor", "tutor_id"),
     )
 
@@ -47,9 +53,19 @@ class Catalogue(Table, table=True):
 
 class CatalogueCounts(Table, table=True):
     """How many rows of the catalogue share subject (0: any), language or currency ('': any), experience (-1: any) and rate
-    (0: any), so that a total is one row or the sum of few. The key's index holds the number, too: one range of it is read."""
+    (0: any), so that a total is one row or the sum of few. The key's index holds the number, too: one range of it is read.
+    A whole list of languages is counted like a language: who speaks any of several is in the sum of the lists that hold one.
+    Words are counted like subjects: -1 for those who have a counted word (it is the language, or stands before it), -2 for those
+    who have any word that begins so."""
 
     __tablename__ = "catalogue_counts"
+    __table_args__ = (
+        sa.Index(
+            "catalogue_counts_lists",
+            "language",
+            postgresql_where=sa.text("subject_id = 0 AND experience_years = -1 AND hourly_rate = 0 AND language LIKE '{%'"),
+        ),
+    )
 
     subject_id: int = key()
     language: str = Field(primary_key=True)
@@ -87,7 +103,7 @@ class Documents(Table, table=True):
 
 class Vocabulary(Table, table=True):
     """Every word that a document ever held, and how many hold it now. A mistyped one is looked up here: words are few, however
-    many tutors there are."""
+    many tutors there are. Of noted ones triggers tell `catalogue_counts` more, which once they are counted know everybody."""
 
     __tablename__ = "vocabulary"
     __table_args__ = (
@@ -97,6 +113,8 @@ class Vocabulary(Table, table=True):
 
     word: str = Field(sa_column=sa.Column(sa.String(collation="C"), primary_key=True))  # C: its index finds beginnings of words
     tutors: int = default("0")
+    is_noted: bool = default("false")
+    is_counted: bool = default("false")
 
 
 class WordChanges(Table, table=True):

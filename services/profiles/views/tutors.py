@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from services.profiles import reference
 from services.profiles.queries.calendar import Window
 from services.profiles.queries.students import Statistics
-from services.profiles.queries.tutors import Profile
+from services.profiles.queries.tutors import Card, Profile
 from services.profiles.rules.approval import Status
 from services.profiles.rules.education import headline_degree
 from services.profiles.views.calendar import WindowView
@@ -53,7 +53,7 @@ class TutorCard(_Shown):
     """For a signed-in student."""
 
     @classmethod
-    def of(cls, profile: Profile, photos: str, *, for_student: bool = False) -> Self:
+    def of(cls, profile: Card, photos: str, *, for_student: bool = False) -> Self:
         return cls(
             **_common(profile, photos),
             languages=_names(profile.languages),
@@ -185,7 +185,7 @@ class PhotoView(BaseModel):
     uploaded_at: Instant
 
 
-def _common(profile: Profile, photos: str) -> dict[str, Any]:
+def _common(profile: Card, photos: str) -> dict[str, Any]:
     return {
         "id": profile.id,
         "user_id": profile.user_id,

@@ -44,8 +44,12 @@ class Found:
             and (criteria.experience_years is None or self.experience >= criteria.experience_years)
             and (not criteria.languages or bool(self.languages & set(criteria.languages)))
             and criteria.currency in (None, self.currency)
-            and (criteria.search is None or set(criteria.search.split()) <= self.words)
+            and (criteria.search is None or all(map(self._has, criteria.search.split())))
         )
+
+    def _has(self, term: str) -> bool:
+        """Two or three letters are a beginning."""
+        return any(word.startswith(term) if len(term) <= 3 else word == term for word in self.words)
 
 
 ORDERS: dict[str, Callable[[Found], tuple[Decimal | int, ...]]] = {
@@ -61,11 +65,11 @@ def expected(everybody: list[Found], criteria: Criteria) -> list[int]:
     return [t.id for t in sorted((t for t in everybody if t.meets(criteria)), key=ORDERS[criteria.sort])]
 
 
-async def populate(service: Harness, size: int, seed: int = 1) -> tuple[list[Found], list[int]]:
-    """Tutors of all kinds, and the subjects they teach."""
+async def populate(service: Harness, size: int, seed: int = 1, known: list[int] | None = None) -> tuple[list[Found], list[int]]:
+    """Tutors of all kinds, and the subjects they teach: those known, or new ones."""
     rng = random.Random(seed)
     async with service.database.transaction() as tx:
-        subjects = [(await create(tx, None, f"Topic{n}", None, None)).id for n in range(4)]
+        subjects = known or [(await create(tx, None, f"Topic{n}", None, None)).id for n in range(4)]
         return [await _tutor(tx, rng, subjects) for _ in range(size)], subjects
 
 
