@@ -81,9 +81,9 @@ FILL: list[LiteralString] = [
     """,
     """
     INSERT INTO catalogue_counts SELECT subject_id, language, years, rate, count(*)
-    FROM catalogue, unnest(array_prepend('', languages)) AS language, unnest(ARRAY[0, hourly_rate]) AS rate,
+    FROM catalogue, unnest(ARRAY['', languages::text] || languages) AS language, unnest(ARRAY[0, hourly_rate]) AS rate,
       unnest(ARRAY[-1, experience_years]) AS years
-    GROUP BY 1, 2, 3, 4
+    WHERE rate = 0 OR years = -1 OR language NOT LIKE '{%%' GROUP BY 1, 2, 3, 4
     """,
     """
     INSERT INTO documents (tutor_id, hourly_rate, experience_years, subject_ids, languages, words)
@@ -94,6 +94,12 @@ FILL: list[LiteralString] = [
       FROM tutor_subjects JOIN subjects ON id = subject_id GROUP BY tutor_id) AS taught ON tutor_id = t.id
     """,
     "INSERT INTO vocabulary SELECT word, count(*) FROM documents, unnest(tsvector_to_array(words)) AS word GROUP BY word",
+    """
+    INSERT INTO catalogue_counts SELECT -2, beginning, -1, 0, count(*) FROM documents, LATERAL (
+      SELECT DISTINCT left(word, n) AS beginning FROM unnest(tsvector_to_array(words)) AS word, generate_series(2, 3) AS n
+      WHERE length(word) >= n) AS begun
+    GROUP BY beginning
+    """,
 ]
 
 

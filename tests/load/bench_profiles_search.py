@@ -19,10 +19,14 @@ from psycopg import sql
 
 from deploy.local.databases import scratch
 from deploy.local.servers import Urls
-from services.profiles.actions.search import Criteria, are_few, choose
+from services.profiles.actions.search import Criteria, choose
+from services.profiles.jobs import count_common_words, fold_counts
+from services.profiles.queries.tutors import CARDS
 from shared import logs, migrations
-from shared.db import Tx
-from tests.harness import running
+from shared.db import Database, Tx
+from shared.service import find
+from shared.worker import Runtime
+from tests.harness import running, settings_of
 from tests.load.bench_profiles_population import FILL, FIRST_NAMES, LAST_NAMES, SUBJECTS, TOPICS, parameters
 from tests.load.servers import servers
 
@@ -98,8 +102,19 @@ def filled(server_url: str, size: int) -> Iterator[str]:
             with indexed_afterwards(connection):
                 for statement in FILL:
                     psycopg.ClientCursor(connection).execute(statement, parameters(size))
+            asyncio.run(count_words(url))
             connection.execute("VACUUM ANALYZE")
         yield url
+
+
+async def count_words(url: str) -> None:
+    """As the worker would have by then."""
+    database = Database(url)
+    await database.open()
+    runtime = Runtime(settings_of(find("profiles"), database_url=url), database)
+    await count_common_words(runtime)
+    await fold_counts(runtime)
+    await database.close()
 
 
 @contextmanager
@@ -124,9 +139,8 @@ async def measure(urls: dict[int, str], backing: Urls) -> list[str]:
     print(f"{'':34}" + "".join(f"{size:>20,}" for size in urls) + f"{'growth':>10}", flush=True)
     wrong = []
     async with AsyncExitStack() as stack:
-        clients = [
-            (await stack.enter_async_context(running("profiles", database_url=url, **others))).client() for url in urls.values()
-        ]
+        services = [await stack.enter_async_context(running("profiles", database_url=url, **others)) for url in urls.values()]
+        clients = [service.client() for service in services]
         for name, ask in QUERIES.items():
             rng = random.Random(7)
             try:
@@ -175,11 +189,11 @@ async def plans(connection: psycopg.AsyncConnection, query: Query) -> dict[str, 
     chosen = await choose(Tx(connection), Criteria(**criteria))
     assert chosen is not None
     values = chosen.values | {"viewer": None, "limit": 20, "offset": 20 * (query.get("page", 1) - 1)}
+    ids, _ = await (await connection.execute(chosen.statement, values, prepare=False)).fetchone() or ([], 0)
     found = {}
-    total = await (await connection.execute(chosen.total, values, prepare=False)).fetchone() or (0,)
-    page = chosen.few if chosen.few is not None and await are_few(Tx(connection), total[0]) else chosen.page
-    for kind, statement in (("page", page), ("total", chosen.total)):
-        cursor = await connection.execute(f"EXPLAIN (ANALYZE, BUFFERS OFF, COSTS OFF) {statement}", values, prepare=False)
+    for kind, statement in (("page and total", chosen.statement), ("cards", CARDS)):
+        explain = f"EXPLAIN (ANALYZE, BUFFERS OFF, COSTS OFF) {statement}"
+        cursor = await connection.execute(explain, values | {"ids": ids}, prepare=False)
         found[kind] = "\n".join(f"    {row[0]}" for row in await cursor.fetchall())
     return found
 
