@@ -99,6 +99,7 @@ def filled(server_url: str, size: int) -> Iterator[str]:
             connection.execute("SET session_replication_role = replica")  # the counts are summed up once, at the end
             connection.execute("SELECT setseed(0.5)")
             connection.execute("SET maintenance_work_mem = '512MB'")
+            connection.execute("SET work_mem = '512MB'")
             with indexed_afterwards(connection):
                 for statement in FILL:
                     psycopg.ClientCursor(connection).execute(statement, parameters(size))

@@ -15,7 +15,7 @@ from shared.db import Tx
 from shared.paging import Page
 
 Sort = Literal["rating", "rate", "-rate", "experience"]
-DEAR = 30  # what looking into twenty tutors' documents costs, in tutors who are found by the index and sorted
+DEAR = 12  # what looking into twenty documents costs, in tutors whom the index of words finds and who are sorted
 MIN_RATE, MOST_RATE, MOST_YEARS = 1, 1000, 1000
 Values = dict[str, Any]
 
@@ -60,6 +60,9 @@ class Chosen:
 
     statement: str
     values: Values
+    is_prepared: bool = False
+    """Whether one plan suits all values. Else it is planned anew: how rare these are decides which index is best, so a plan made
+    for any is often the wrong one."""
 
 
 async def find(tx: Tx, criteria: Criteria, page: Page, viewer: int | None = None) -> tuple[list[Card], int]:
@@ -67,7 +70,10 @@ async def find(tx: Tx, criteria: Criteria, page: Page, viewer: int | None = None
     chosen = await choose(tx, criteria)
     if chosen is None:
         return [], 0
-    ids, total = await _planned(tx, chosen.statement, chosen.values | {"limit": page.limit, "offset": page.offset})
+    values = chosen.values | {"limit": page.limit, "offset": page.offset}
+    async with tx.cursor(tuple_row) as cursor:
+        await cursor.execute(chosen.statement, values, prepare=None if chosen.is_prepared else False)
+        ids, total = (await cursor.fetchall())[0]
     return await tx.all(Card, CARDS, ids=ids, viewer=viewer) if ids else [], total
 
 
@@ -86,8 +92,11 @@ async def choose(tx: Tx, criteria: Criteria) -> Chosen | None:
         return await _by_words(tx, criteria, filters)
     if len(criteria.marks) > 1 and criteria.has_rate and criteria.experience_years is not None:
         return Chosen(search.PAGES_ONE_BY_ONE[criteria.sort], filters)
+    values = filters | cells(filters["subject_id"], "".join(criteria.marks[:1]), filters)
+    if not criteria.filters:
+        return Chosen(search.PAGES_OF_SUBJECT[criteria.sort], values, is_prepared=True)
     pages = search.PAGES if len(criteria.marks) <= 1 else search.PAGES_OF_LANGUAGES
-    return Chosen(pages[criteria.sort], filters | cells(filters["subject_id"], "".join(criteria.marks[:1]), filters))
+    return Chosen(pages[criteria.sort], values)
 
 
 async def _by_words(tx: Tx, criteria: Criteria, filters: Values) -> Chosen | None:
@@ -161,12 +170,3 @@ async def spellings_of(tx: Tx, terms: list[str]) -> dict[str, list[str]]:
     for spelling in near:
         found[spelling.term][spelling.word] = None
     return {term: list(spelled) for term, spelled in found.items()}
-
-
-async def _planned(tx: Tx, statement: str, values: Values) -> tuple[list[int], int]:
-    """Ids and total, by a statement that is planned anew for these values: how rare they are decides which index is best, so a
-    plan made for any values (which a prepared statement would get) is often the wrong one."""
-    async with tx.cursor(tuple_row) as cursor:
-        await cursor.execute(statement, values, prepare=False)
-        ids, total = (await cursor.fetchall())[0]
-    return ids, total

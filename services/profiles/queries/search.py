@@ -64,6 +64,7 @@ _CELL = """
   AND experience_years BETWEEN %(least_years)s::int AND %(most_years)s::int
   AND hourly_rate BETWEEN %(least_rate)s::numeric AND %(most_rate)s::numeric
 """
+_CELL_OF_SUBJECT = "subject_id = %(subject_id)s::bigint AND language = '' AND experience_years = -1 AND hourly_rate = 0"
 _IN_COUNTS = f"""
   SELECT coalesce(sum(tutors), 0)::bigint FROM (
     SELECT tutors FROM catalogue_counts WHERE {_CELL} UNION ALL SELECT tutors FROM catalogue_changes WHERE {_CELL}) AS cells
@@ -113,6 +114,7 @@ def _pages_of_few(source: str) -> dict[str, str]:
 
 
 COUNTED = f"SELECT ({_IN_COUNTS})"
+PAGES_OF_SUBJECT = _pages("c.subject_id = %(subject_id)s::bigint", _IN_COUNTS.replace(_CELL, _CELL_OF_SUBJECT))
 PAGES = _pages(_MATCHES, _IN_COUNTS)
 PAGES_OF_LANGUAGES = _pages(_MATCHES, _IN_LISTS)
 PAGES_ONE_BY_ONE = _pages(_MATCHES, f"SELECT count(*) FROM catalogue c WHERE {_MATCHES}")

@@ -68,7 +68,7 @@ CARD_COLUMNS = """
   coalesce(r.total_reviews, 0) AS total_reviews, coalesce(p.is_online, false) AS is_online,
   EXISTS (SELECT FROM favourites f WHERE f.user_id = %(viewer)s::bigint AND f.tutor_id = t.id) AS is_favourite,
   coalesce((
-    SELECT jsonb_agg(jsonb_build_object('id', s.id, 'name', s.name, 'category', s.category) ORDER BY s.name, s.id)
+    SELECT json_agg(json_build_object('id', s.id, 'name', s.name, 'category', s.category) ORDER BY s.name, s.id)
     FROM tutor_subjects ts JOIN subjects s ON s.id = ts.subject_id WHERE ts.tutor_id = t.id), '[]') AS subjects
 """
 COLUMNS = f"""{CARD_COLUMNS},

@@ -15,7 +15,8 @@ TUTORS: LiteralString = """
 INSERT INTO accounts SELECT n, 1, 'tutor', 'First', 'Last', '', 'UTC', 'USD', true, false FROM generate_series(1, 30) AS n;
 INSERT INTO tutors (id, user_id, status, hourly_rate, currency, submitted_at, decided_at) OVERRIDING SYSTEM VALUE
 SELECT n, n, 'approved', 10 + n, 'USD', now(), now() FROM generate_series(1, 30) AS n;
-INSERT INTO catalogue SELECT subject, n, n % 5, n, 10 + n % 9, n % 7, (ARRAY['{en}', '{en,fr}', '{}'])[1 + n % 3]::text[] || ARRAY['USD']
+INSERT INTO catalogue
+SELECT subject, n, n % 5, n, 10 + n % 9, n % 7, (ARRAY['{en,USD}', '{en,fr,USD}', '{USD}'])[1 + n % 3]::text[]
 FROM generate_series(1, 30) AS n, unnest(ARRAY[0, 1 + n % 2]) AS subject
 """
 DOCUMENT: LiteralString = """

@@ -69,6 +69,7 @@ COMMON = ANYBODY | {"words": "'w'", "commonest": "w", "others": "'t7' & !'w'"}
 OF_COUNTS = "catalogue_counts_pkey"
 
 PLANS: list[tuple[str, Mapping[str, object], set[str]]] = [
+    (search.PAGES_OF_SUBJECT["rating"], ANYBODY, {"catalogue_by_rating", OF_COUNTS}),
     (search.PAGES["rating"], ANYBODY, {"catalogue_by_rating", OF_COUNTS}),
     (search.PAGES["rate"], CHEAP, {"catalogue_by_rate", OF_COUNTS}),
     (search.PAGES["-rate"], CHEAP, {"catalogue_by_rate", OF_COUNTS}),
