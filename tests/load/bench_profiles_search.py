@@ -91,9 +91,9 @@ QUERIES: dict[str, Ask] = {
 
 
 @contextmanager
-def filled(server_url: str, size: int) -> Iterator[str]:
+def filled(backing: Urls, size: int) -> Iterator[str]:
     """A migrated database with `size` tutors, vacuumed as autovacuum would have it."""
-    with scratch(server_url, f"bench_profiles_{size}") as url:
+    with scratch(backing.postgres, f"bench_profiles_{size}") as url:
         migrations.upgrade("profiles", url)
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute("SET session_replication_role = replica")  # the counts are summed up once, at the end
@@ -103,16 +103,17 @@ def filled(server_url: str, size: int) -> Iterator[str]:
             with indexed_afterwards(connection):
                 for statement in FILL:
                     psycopg.ClientCursor(connection).execute(statement, parameters(size))
-            asyncio.run(count_words(url))
+            asyncio.run(count_words(url, backing))
             connection.execute("VACUUM ANALYZE")
         yield url
 
 
-async def count_words(url: str) -> None:
+async def count_words(url: str, backing: Urls) -> None:
     """As the worker would have by then."""
+    settings = settings_of(find("profiles"), database_url=url, redis_url=backing.redis, amqp_url=backing.amqp)
     database = Database(url)
     await database.open()
-    runtime = Runtime(settings_of(find("profiles"), database_url=url), database)
+    runtime = Runtime(settings, database)
     await count_common_words(runtime)
     await fold_counts(runtime)
     await database.close()
@@ -224,7 +225,7 @@ def main() -> None:
     with servers() as backing, ExitStack() as stack:
         for size in sizes:
             started = time.monotonic()
-            urls[size] = stack.enter_context(filled(backing.postgres, size))
+            urls[size] = stack.enter_context(filled(backing, size))
             print(f"{size:,} tutors written in {time.monotonic() - started:.0f} s", flush=True)
         wrong = asyncio.run(measure(urls, backing))
         wrong += asyncio.run(explain(urls[sizes[-1]], arguments.plans))

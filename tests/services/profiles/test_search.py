@@ -111,6 +111,15 @@ async def test_words_are_found_however_they_are_written(service: Harness, text: 
     assert await found(service.client(), search=text) == [wanted.tutor_id]
 
 
+async def test_a_known_word_is_taken_at_its_word_and_no_other(service: Harness) -> None:
+    maths, matt = await approved(service, headline="math"), await approved(service, headline="matt")
+
+    assert await found(service.client(), search="math") == [maths.tutor_id]
+    assert await found(service.client(), search="mats") == [maths.tutor_id, matt.tutor_id]
+    assert await found(service.client(), search="mats math") == [maths.tutor_id]
+    assert await found(service.client(), search="math mats") == [maths.tutor_id]
+
+
 async def test_a_limit_of_nothing_is_a_limit_also_beyond_the_last_page(service: Harness) -> None:
     await approved(service, headline="calculus")
 
