@@ -58,6 +58,8 @@ class Broker:
                 connection = await self._connect(purpose)
                 connected.set(1)
                 try:
+                    if was_cancelled():  # while it connects, the library may lose that (`wait_for` before Python 3.12)
+                        raise asyncio.CancelledError
                     await _until_closed(connection, session)
                 finally:
                     connected.set(0)

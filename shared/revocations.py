@@ -13,7 +13,7 @@ from shared import broker, logs
 from shared.broker import Broker
 from shared.events.auth import SessionsRevoked
 from shared.events.base import Envelope
-from shared.lasting import lasting
+from shared.lasting import lasting, was_cancelled
 from shared.redis import Redis, RedisError, from_url
 from shared.tokens import Revocations
 
@@ -86,8 +86,11 @@ class Follower:
                     known = found
                 except (RedisError, OSError, ValueError) as error:  # value: not even bytes of a text
                     log.warning("revocations_unreadable", error=repr(error))
+                if was_cancelled():  # redis-py may have lost that (`wait_for` before Python 3.12)
+                    raise asyncio.CancelledError
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._bound.wait(), READ_EVERY)
+                    async with asyncio.timeout(READ_EVERY):
+                        await self._bound.wait()
 
     def _add(self, member: str, until: float) -> None:
         kind, _, rest = member.partition(":")

@@ -1,5 +1,6 @@
 """Revocations reach a process: by event, from the set when it starts, from the set again when there is no broker."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -145,6 +146,17 @@ async def test_what_is_no_text_in_the_set_does_not_end_the_process(
             await known.delete(SET)
             await revocations.remember(known, SessionsRevoked(user_id=1, below_version=2, until=UNTIL))
             await arrives(mine, 1, within=5)
+
+
+async def test_it_ends_whenever_it_is_told_to(amqp_url: str, redis_url: str) -> None:
+    """Also while it connects: libraries may lose a cancellation then (`asyncio.wait_for`, before Python 3.12)."""
+    for steps in range(80):
+        following = asyncio.create_task(Follower(Revocations(), Broker(amqp_url, "test"), redis_url).run())
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        following.cancel()
+        done, _ = await asyncio.wait({following}, timeout=3)
+        assert done, steps
 
 
 async def test_the_set_forgets_what_no_longer_matters(known: redis.Redis) -> None:
