@@ -29,7 +29,6 @@ async def setup(app: FastAPI) -> AsyncIterator[None]:
     app.state.drawing = Threads("pillow", settings.drawing_threads, waiting=50)
     app.state.storage = Storage(settings.objects_url, "avatars")
     snapshots.avatars = settings.avatars_url
-    revocation_set.open(settings.redis_url)
 
     async def own_keys() -> dict[str, Any]:
         await keyring.look(app.state.database)
@@ -37,10 +36,10 @@ async def setup(app: FastAPI) -> AsyncIterator[None]:
 
     if hasattr(app.state, "tokens"):  # not in a worker; auth need not ask itself over HTTP
         app.state.tokens = TokenVerifier(own_keys, app.state.tokens.revocations)
-    yield
+    async with revocation_set.opened(settings.redis_url):
+        yield
     app.state.passwords.close()
     app.state.drawing.close()
-    await revocation_set.close()
 
 
 service = Service(

@@ -1,5 +1,8 @@
 """What the auth service hears: its own revocations, to put them where starting processes look."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from shared import logs, revocations
 from shared.db import Tx
 from shared.events.auth import SessionsRevoked
@@ -16,18 +19,21 @@ class RevocationSet:
     def __init__(self) -> None:
         self._client: Redis | None = None
 
-    def open(self, url: str) -> None:
-        self._client = from_url(url, decode_responses=True, socket_timeout=2, socket_connect_timeout=2)
+    @asynccontextmanager
+    async def opened(self, url: str) -> AsyncIterator[None]:
+        """Until the block ends; then what was open before is used again."""
+        before = self._client
+        async with from_url(url, decode_responses=True, socket_timeout=2, socket_connect_timeout=2) as client:
+            self._client = client
+            try:
+                yield
+            finally:
+                self._client = before
 
     async def add(self, *events: SessionsRevoked) -> None:
         """Raises `RedisError` when they could not be added."""
         if self._client is not None:
             await revocations.remember(self._client, *events)
-
-    async def close(self) -> None:
-        if self._client is not None:
-            await self._client.aclose()
-            self._client = None
 
 
 revocation_set = RevocationSet()

@@ -26,11 +26,8 @@ async def fill_revocations(runtime: Runtime) -> None:
         SessionsRevoked(user_id=r.account_id, below_version=r.below_version, session_id=r.session_id, until=r.until) for r in rows
     ]
     target = RevocationSet()
-    target.open(runtime.settings.redis_url)
-    try:
+    async with target.opened(runtime.settings.redis_url):
         await target.add(*events)
-    finally:
-        await target.close()
 
 
 async def delete_stale_files(runtime: Runtime) -> None:
