@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from gateway.routes import SERVICES
+from services.auth import keyring
 from shared.tokens import TokenVerifier
 from tests.clients import plain_client
 from tests.contracts.refused import WITHOUT_DATABASE, documenting, some
@@ -35,6 +36,7 @@ async def services(
     values = {"database_url": databases.blank("auth").runtime, "redis_url": redis_url, "amqp_url": amqp_url}
     values["object_store_url"] = f"file://{tmp_path_factory.mktemp('objects')}"
     async with AsyncExitStack() as stack:
+        stack.enter_context(pytest.MonkeyPatch.context()).setattr(keyring, "LOOK_AGAIN", 0.0)
         found = {name: await stack.enter_async_context(running(name, **values)) for name in SERVICES}
         for harness in found.values():
             harness.app.state.tokens = TokenVerifier(keys, harness.app.state.tokens.revocations)
