@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
+from math import prod
 from typing import Any, Literal
 
-from psycopg.rows import tuple_row
+from psycopg.rows import scalar_row, tuple_row
 
 from services.profiles.queries import search, words
 from services.profiles.queries.search import ANY_SUBJECT, BEGINNING, WORD
@@ -103,30 +104,33 @@ async def _by_words(tx: Tx, criteria: Criteria, filters: Values) -> Chosen | Non
     terms = terms_of(criteria.search or "")
     if not terms:
         return None
-    if len(terms) == 1:
-        return await _by_term(tx, criteria, filters, terms[0])
-    return Chosen(search.PAGES_OF_FEW[criteria.sort], filters | {"words": query_of(await spellings_of(tx, terms))})
-
-
-async def _by_term(tx: Tx, criteria: Criteria, filters: Values, term: str) -> Chosen:
-    beginning = cells(BEGINNING, term)
-    if is_short(term) and not criteria.narrows and (found := await tx.value(search.COUNTED, **beginning)):
-        pages = search.PAGES_OF_FEW if await are_few(tx, found) else search.PAGES_OF_COUNTED
-        return Chosen(pages[criteria.sort], filters | beginning | {"words": f"'{term}':*", "others": None})
-    spellings = await spellings_of(tx, [term])
+    everybody = await tx.value(search.COUNTED, **cells(ANY_SUBJECT, ""))
+    if len(terms) == 1 and is_short(terms[0]) and not criteria.narrows:
+        beginning = cells(BEGINNING, terms[0])
+        if found := await tx.value(search.COUNTED, **beginning):
+            pages = search.PAGES_OF_FEW if are_few(found, everybody) else search.PAGES_OF_COUNTED
+            return Chosen(pages[criteria.sort], filters | beginning | {"words": f"'{terms[0]}':*", "others": None})
+    spellings = await spellings_of(tx, terms)
     values = filters | {"words": query_of(spellings)}
-    return await _by_commonest(tx, criteria, values, spellings[term]) or Chosen(search.PAGES_OF_FEW[criteria.sort], values)
+    known = await tx.all(Known, words.KNOWN, words=[word for spelled in spellings.values() for word in spelled])
+    if are_few(_expected(spellings, known, everybody), everybody):
+        return Chosen(search.PAGES_OF_FEW[criteria.sort], values)
+    chosen = _by_commonest(criteria, values, known) if len(terms) == 1 else None
+    return chosen or await _by_counting(tx, criteria, values, everybody)
 
 
-async def _by_commonest(tx: Tx, criteria: Criteria, values: Values, spellings: list[str]) -> Chosen | None:
-    """Whoever has one of many words, where most are known to be those who have the commonest. None where they are few, or the
-    counts cannot tell."""
-    known = await tx.all(Known, words.KNOWN, words=spellings)
-    if await are_few(tx, sum(word.tutors for word in known)):
-        return None
+def _expected(spellings: dict[str, list[str]], known: list[Known], everybody: int) -> float:
+    """How many may have all of the terms, if none makes another more likely."""
+    tutors = {word.word: word.tutors for word in known}
+    shares = (sum(tutors.get(word, 0) for word in spelled) / max(everybody, 1) for spelled in spellings.values())
+    return everybody * prod(min(share, 1) for share in shares)
+
+
+def _by_commonest(criteria: Criteria, values: Values, known: list[Known]) -> Chosen | None:
+    """Whoever has one of many words, where most are known to be those who have the commonest. None where counts cannot tell."""
     commonest, *others = known
     query = query_of({commonest.word: [word.word for word in others]}) if others else None
-    values |= {"commonest": commonest.word, "others": query and f"{query} & !'{commonest.word}'"}
+    values = values | {"commonest": commonest.word, "others": query and f"{query} & !'{commonest.word}'"}
     if not criteria.narrows:
         return Chosen(search.PAGES_OF_WORD[criteria.sort], values)
     if commonest.is_counted and criteria.subject_id is None and criteria.filters == 1:
@@ -135,11 +139,19 @@ async def _by_commonest(tx: Tx, criteria: Criteria, values: Values, spellings: l
     return None
 
 
-async def are_few(tx: Tx, found: int) -> bool:
+async def _by_counting(tx: Tx, criteria: Criteria, values: Values, everybody: int) -> Chosen:
+    """Many may be found, but nothing says how many: they are counted before it is decided how to read the page."""
+    async with tx.connection.cursor(row_factory=scalar_row) as cursor:
+        await cursor.execute(search.FOUND, values, prepare=False)
+        found = await cursor.fetchone()
+    pages = search.PAGES_OF_FEW if are_few(found or 0, everybody) else search.PAGES_OF_MANY
+    return Chosen(pages[criteria.sort], values | {"found": found})
+
+
+def are_few(found: float, everybody: int) -> bool:
     """Whether to sort all whom words found is quicker than to go through the catalogue in its order until it met twenty of them:
     the one costs in proportion to them, the other to how many others there are for each of them."""
-    everybody = await tx.value(search.COUNTED, **cells(ANY_SUBJECT, ""))
-    return bool(found * found <= DEAR * everybody)
+    return found * found <= DEAR * everybody
 
 
 def cells(subject_id: int, language: str, filters: Values | None = None) -> Values:

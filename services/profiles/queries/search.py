@@ -120,6 +120,7 @@ PAGES_OF_LANGUAGES = _pages(_MATCHES, _IN_LISTS)
 PAGES_ONE_BY_ONE = _pages(_MATCHES, f"SELECT count(*) FROM catalogue c WHERE {_MATCHES}")
 # In the order of the catalogue, looking into one document after another: of many who have the words twenty are met soon.
 _WITH_WORDS = f"{_MATCHES} AND (SELECT words @@ %(words)s::tsquery FROM documents d WHERE d.tutor_id = c.tutor_id)"
+PAGES_OF_MANY = _pages(_WITH_WORDS, "SELECT %(found)s::bigint")
 PAGES_OF_WORD = _pages(_WITH_WORDS, f"SELECT ({_IN_VOCABULARY}) + ({_OTHERS})")
 PAGES_OF_COUNTED = _pages(_WITH_WORDS, f"SELECT ({_IN_COUNTS}) + ({_OTHERS})")
 # One look-up by key for each rating: for some thousands the planner would rather read through all ratings that there are.
@@ -128,6 +129,7 @@ _RATED = """
     SELECT average_rating, total_reviews FROM ratings r WHERE r.tutor_id = c.tutor_id OFFSET 0) AS rated ON true
 """
 PAGES_OF_FEW = _pages_of_few(_RATED)
+FOUND = f"SELECT count(*) FROM documents c WHERE words @@ %(words)s::tsquery AND {_TEACHES} AND {_FILTERS}"
 # One folds at a time. A reader sees a change either here or in the counts, never in both: it is one transaction.
 ALONE_NOW = "SELECT pg_try_advisory_xact_lock(hashtext('fold catalogue changes'))"
 ALONE = "SELECT pg_advisory_xact_lock(hashtext('fold catalogue changes'))"

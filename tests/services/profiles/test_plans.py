@@ -81,6 +81,8 @@ PLANS: list[tuple[str, Mapping[str, object], set[str]]] = [
     (search.PAGES_OF_FEW["rate"], RARE, {"documents_by_word"}),
     (search.PAGES_OF_WORD["rating"], COMMON, {"catalogue_by_rating", "documents_pkey", "documents_by_word", "vocabulary_pkey"}),
     (search.PAGES_OF_COUNTED["rating"], COMMON, {"catalogue_by_rating", "documents_pkey", "documents_by_word", OF_COUNTS}),
+    (search.PAGES_OF_MANY["rating"], COMMON | {"found": 4000}, {"catalogue_by_rating", "documents_pkey"}),
+    (search.FOUND, RARE, {"documents_by_word"}),
     (search.COUNTED, ANY, {OF_COUNTS}),
     (tutors.CARDS, {"ids": [1, 2, 3], "viewer": None}, {"tutors_pkey", "accounts_pkey", "ratings_pkey"}),
     (words.SPELLINGS, {"likely": ["t1234"], "literal": [], "begun": []}, {"vocabulary_similar"}),
