@@ -141,7 +141,7 @@ def _by_commonest(criteria: Criteria, values: Values, known: list[Known]) -> Cho
 
 async def _by_counting(tx: Tx, criteria: Criteria, values: Values, everybody: int) -> Chosen:
     """Many may be found, but nothing says how many: they are counted before it is decided how to read the page."""
-    async with tx.connection.cursor(row_factory=scalar_row) as cursor:
+    async with tx.cursor(scalar_row) as cursor:
         await cursor.execute(search.FOUND, values, prepare=False)
         found = await cursor.fetchone()
     pages = search.PAGES_OF_FEW if are_few(found or 0, everybody) else search.PAGES_OF_MANY
