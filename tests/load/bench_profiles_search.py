@@ -2,8 +2,8 @@
 
 Requests run through the whole application in this process (no network), the sizes taking turns. What matters is how medians grow
 from the smallest to the largest number of tutors: less than 2 for filters, less than 5 for text, and less than 2.5 where an empty
-page becomes a full one. Where one grows more, or the largest number's plans read a whole table to filter it, the bench says so and
-fails. `--plans` shows them all."""
+page becomes a full one. Where one grows more, or the largest number's plans read a whole table to filter it, the bench says so
+and fails. `--plans` shows them all."""
 
 import argparse
 import asyncio
