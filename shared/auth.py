@@ -70,7 +70,7 @@ async def _somebody(request: Request) -> Principal:
 
 
 class _Anybody(SecurityBase):
-    """Each of these is one dependency, not a chain of them: FastAPI takes as long over a link as over a whole empty route."""
+    """Each of these is one dependency, not a chain of them: FastAPI takes half as long over a link as over an empty route."""
 
     model, scheme_name = _scheme.model, _scheme.scheme_name
 
