@@ -25,7 +25,9 @@ class Limiter:
         self._link = link
         self._local = local or LocalWindows()
         self._pending: Batch = {}
-        self._asking = False
+        self._asking = self._watching = False
+        self._asked: Batch = {}  # in the call under way
+        self._asked_at = 0.0
         self._loop = asyncio.get_running_loop()
 
     def check(self, key: str, rate: Rate, then: Then) -> None:
@@ -53,22 +55,31 @@ class Limiter:
         for key, (rate, askers) in batch.items():
             keys.append(PREFIX + key)
             arguments += (rate.limit, rate.seconds * 1_000_000, len(askers))
-        reply = self._link.evaluate(keys, arguments)
-        timer = self._loop.call_later(ANSWER_TIMEOUT, self._overdue, reply)
+        self._asked, self._asked_at = batch, self._loop.time()
+        if not self._watching:
+            self._watching = True
+            self._loop.call_later(ANSWER_TIMEOUT, self._watch)
+        self._link.evaluate(keys, arguments, self._answered)
 
-        def settle(reply: asyncio.Future[Any]) -> None:
-            timer.cancel()
-            self._settle(batch, reply)
-            self._ask()
+    def _answered(self, answer: Any) -> None:
+        batch, self._asked = self._asked, {}
+        self._loop.call_soon(self._ask)  # not at once: what has arrived meanwhile is read first, and shares the next call
+        self._settle(batch, answer)
 
-        reply.add_done_callback(settle)
+    def _watch(self) -> None:
+        """One timer for all calls, while there are any: to set and stop one for each would cost more than the call."""
+        left = self._asked_at + ANSWER_TIMEOUT - self._loop.time()
+        if not self._asking:
+            self._watching = False
+        elif left > 0:
+            self._loop.call_later(left, self._watch)
+        else:
+            self._loop.call_later(GRACE, self._give_up, self._asked)
 
-    def _overdue(self, reply: "asyncio.Future[Any]") -> None:
-        def give_up() -> None:
-            if not reply.done():
-                self._link.drop()
-
-        self._loop.call_later(GRACE, give_up)
+    def _give_up(self, overdue: Batch) -> None:
+        if overdue and self._asked is overdue:
+            self._link.drop()
+        self._loop.call_later(ANSWER_TIMEOUT, self._watch)
 
     def _take(self) -> Batch:
         """The next call's share, or all who wait when there is nobody to call: nobody would come back to the rest."""
@@ -77,8 +88,7 @@ class Limiter:
             return batch
         return {key: self._pending.pop(key) for key in list(self._pending)[:MAX_BATCH]}
 
-    def _settle(self, batch: Batch, reply: "asyncio.Future[Any]") -> None:
-        answer = LinkLost() if reply.cancelled() or reply.exception() is not None else reply.result()
+    def _settle(self, batch: Batch, answer: Any) -> None:
         if isinstance(answer, Exception):
             if not isinstance(answer, LinkLost):  # a script flushed away, a server still loading: a new connection mends it
                 log.warning("limits_refused_by_redis", error=str(answer))

@@ -7,6 +7,7 @@ command.
 import asyncio
 import ssl
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self, cast
 from urllib.parse import unquote, urlsplit
@@ -20,6 +21,8 @@ ANSWER_TIMEOUT = 0.5  # a slower Redis is as good as none: requests are waiting
 GRACE = 0.1  # and then this long, for an answer that has come but was not read because this process was busy itself
 RETRY_EVERY = 0.5
 log = logs.get(__name__)
+
+Then = Callable[[Any], None]
 
 
 class LinkLost(Exception):
@@ -47,10 +50,12 @@ class Address:
 
 
 class _Replies(asyncio.Protocol):
-    """Pairs replies with the questions, which Redis answers in order."""
+    """Pairs replies with the questions, which Redis answers in order.
+
+    Whoever asked is called back: a future for each question costs a turn of the event loop more, and a request waits for it."""
 
     def __init__(self) -> None:
-        self.waiting: deque[asyncio.Future[Any]] = deque()
+        self.waiting: deque[Then] = deque()
         self._reader = hiredis.Reader()
         self._loop = asyncio.get_running_loop()
         self.lost = self._loop.create_future()
@@ -61,23 +66,26 @@ class _Replies(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._reader.feed(data)
         while (reply := self._reader.gets()) is not False:
-            waiter = self.waiting.popleft()
-            if not waiter.done():
-                waiter.set_result(reply)
+            self.waiting.popleft()(reply)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         if not self.lost.done():  # first: whoever is told of a lost question asks the next one at once, and not here
             self.lost.set_result(None)
         while self.waiting:
-            waiter = self.waiting.popleft()
-            if not waiter.done():
-                waiter.set_exception(LinkLost())
+            self.waiting.popleft()(LinkLost())
 
-    def ask(self, *command: str | int | bytes) -> asyncio.Future[Any]:
-        waiter: asyncio.Future[Any] = self._loop.create_future()
-        self.waiting.append(waiter)
+    def ask(self, then: Then, *command: str | int | bytes) -> None:
+        self.waiting.append(then)
         self.transport.write(hiredis.pack_command(command))  # type: ignore[arg-type]  # its stub knows one argument only
-        return waiter
+
+    async def answer(self, *command: str | int | bytes) -> Any:
+        """Raises what the answer is, if it is an exception."""
+        answer: asyncio.Future[Any] = self._loop.create_future()
+        self.ask(lambda reply: None if answer.done() else answer.set_result(reply), *command)
+        reply = await answer
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
 
 
 class Link:
@@ -112,11 +120,11 @@ class Link:
         if replies is not None:
             replies.transport.abort()
 
-    def evaluate(self, keys: list[str], arguments: list[int]) -> asyncio.Future[Any]:
-        """The script's answer. The future fails with `LinkLost`, or holds a `hiredis.ReplyError`."""
+    def evaluate(self, keys: list[str], arguments: list[int], then: Then) -> None:
+        """Run the script, and tell `then` its answer, once: that may be a `LinkLost` or a `hiredis.ReplyError`."""
         if self._replies is None or self._replies.lost.done():
             raise LinkLost
-        return self._replies.ask("EVALSHA", self._sha, len(keys), *keys, *arguments)
+        self._replies.ask(then, "EVALSHA", self._sha, len(keys), *keys, *arguments)
 
     async def _keep_up(self) -> None:
         while True:
@@ -147,17 +155,11 @@ class Link:
         _, replies = await asyncio.get_running_loop().create_connection(_Replies, to.host, to.port, ssl=tls)
         try:
             if to.password:
-                _checked(await replies.ask("AUTH", *([to.username] if to.username else []), to.password))
+                await replies.answer("AUTH", *([to.username] if to.username else []), to.password)
             if to.database:
-                _checked(await replies.ask("SELECT", to.database))
-            self._sha = _checked(await replies.ask("SCRIPT", "LOAD", self._script))
+                await replies.answer("SELECT", to.database)
+            self._sha = await replies.answer("SCRIPT", "LOAD", self._script)
         except BaseException:
             replies.transport.abort()
             raise
         return replies
-
-
-def _checked(reply: Any) -> Any:
-    if isinstance(reply, Exception):
-        raise reply
-    return reply
