@@ -9,11 +9,14 @@ Ends with 1 when a target is missed.
 import argparse
 import os
 import re
+import signal
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.gateway.keys import token
@@ -30,6 +33,7 @@ ASKED = {  # the least ratio; like is compared with like: a line in the access l
     ("gateway", "FastAPI + httpx"): 40.0,
 }
 LATENCY = 2.0  # milliseconds that 99 of 100 requests may take longer, at most
+TRIES = 5
 POST = """
 wrk.method = "POST"
 wrk.path = "/api/bookings"
@@ -75,13 +79,27 @@ def run_wrk(contender: Contender, seconds: int, script: Path | None, *options: s
     return said
 
 
+@contextmanager
+def alone(contender: Contender, running: list[Contender]) -> Iterator[None]:
+    """Nobody else does anything on its core: without requests, too, a proxy looks after its time limits and connections."""
+    others = [other.pid for other in running if other is not contender]
+    for pid in others:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in others:
+            os.kill(pid, signal.SIGCONT)
+
+
 def race(running: list[Contender], rounds: int, seconds: int, script: Path | None) -> Rates:
     rates: Rates = {contender.name: [] for contender in running}
     for contender in running:
         wrk(contender, 1, script)
     for number in range(rounds):
         for contender in running[number % len(running) :] + running[: number % len(running)]:
-            rates[contender.name].append(wrk(contender, seconds, script)[0])
+            with alone(contender, running):
+                rates[contender.name].append(wrk(contender, seconds, script)[0])
     return rates
 
 
@@ -121,20 +139,40 @@ def latencies(contender: Contender, rate: float, folder: Path) -> dict[str, floa
     return {part: float(number) * {"us": 0.001, "ms": 1, "s": 1000}[unit] for part, number, unit in found}
 
 
+def undisturbed(contender: Contender, rate: float, folder: Path) -> tuple[int, dict[str, float]]:
+    """The least disturbed of some runs, and the ticks (hundredths of a second) that the machine's host took from it meanwhile:
+    a tick or two in three seconds are a hundredth of all requests, and the tail of whoever needs the core most."""
+    tries: list[tuple[int, dict[str, float]]] = []
+    while len(tries) < TRIES and not (tries and tries[-1][0] == 0):
+        before = stolen()
+        found = latencies(contender, rate, folder)
+        tries.append((stolen() - before, found))
+    return min(tries, key=lambda a_try: a_try[0])
+
+
+def stolen() -> int:
+    """Ticks in which both cores had work, and the host let others have them."""
+    return int(Path("/proc/stat").read_text().split()[8])
+
+
 def show_latency(running: list[Contender], upstream: Contender, most: float, rounds: int, folder: Path) -> bool:
     """What the gateway adds, and beside it what HAProxy adds to as many: part of it is the machine's, and the generator's."""
     rate = most / 2
     through = {contender.name: contender for contender in running if contender.name in ("gateway", "HAProxy, HS256")}
     added: dict[str, dict[str, list[float]]] = {name: {"50": [], "99": []} for name in through}
+    taken: dict[str, list[int]] = {name: [] for name in through}
     for _ in range(rounds):
-        alone = latencies(upstream, rate, folder)
+        _, without = undisturbed(upstream, rate, folder)
         for name, contender in through.items():
-            for part, took in latencies(contender, rate, folder).items():
-                added[name][part].append(took - alone[part])
+            with alone(contender, running):
+                ticks, found = undisturbed(contender, rate, folder)
+            taken[name].append(ticks)
+            for part, took in found.items():
+                added[name][part].append(took - without[part])
     print(f"\nAdded latency at half load ({rate:,.0f} requests/s), milliseconds, median of rounds (least to most)")
     for name, parts in added.items():
         cells = (f"p{part} {statistics.median(d):5.2f} ({min(d):.2f} to {max(d):.2f})" for part, d in parts.items())
-        print(f"  {name:24}{'   '.join(cells)}")
+        print(f"  {name:24}{'   '.join(cells)}   ticks taken by the machine's host: {taken[name]}")
     return verdict("milliseconds added at p99", statistics.median(added["gateway"]["99"]), LATENCY, more_is_better=False)
 
 
