@@ -1,6 +1,7 @@
 """Rate limits, exact across all gateways that share a Redis, and counted per process while it is away."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ from gateway.limits.window import LocalWindows
 from shared import logs
 
 PREFIX = "{edustream:limits}:"  # in braces: one script call names several keys, which a Redis Cluster wants on one node
+CALLS = 2  # at once: who comes while one is under way need not wait for its answer to ask
 MAX_BATCH = 500  # keys in one call, so that no call keeps Redis from others
 log = logs.get(__name__)
 
@@ -19,15 +21,14 @@ Batch = dict[str, tuple[Rate, list[Then]]]  # a key is always counted at the sam
 
 
 class Limiter:
-    """Counts requests. Checks that arrive while an earlier call is under way share the next one, and one entry per client."""
+    """Counts requests. Checks that arrive while earlier calls are under way share the next one, and one entry per client."""
 
     def __init__(self, link: Link, local: LocalWindows | None = None) -> None:
         self._link = link
         self._local = local or LocalWindows()
         self._pending: Batch = {}
-        self._asking = self._watching = False
-        self._asked: Batch = {}  # in the call under way
-        self._asked_at = 0.0
+        self._under_way: deque[tuple[Batch, float]] = deque()  # calls, and when they were made
+        self._planned = self._watching = False
         self._loop = asyncio.get_running_loop()
 
     def check(self, key: str, rate: Rate, then: Then) -> None:
@@ -40,14 +41,18 @@ class Limiter:
         if waiting is None:
             waiting = self._pending[key] = (rate, [])
         waiting[1].append(then)
-        if not self._asking:
-            self._asking = True
+        self._plan()
+
+    def _plan(self) -> None:
+        """Ask soon, not at once: what has arrived already is read first, and shares the call."""
+        if not self._planned and len(self._under_way) < CALLS:
+            self._planned = True
             self._loop.call_soon(self._ask)
 
     def _ask(self) -> None:
+        self._planned = False
         batch = self._take()
-        if not batch or not self._link.ready:
-            self._asking = False
+        if not self._link.ready:
             self._settle_locally(batch)
             return
         keys: list[str] = []
@@ -55,29 +60,32 @@ class Limiter:
         for key, (rate, askers) in batch.items():
             keys.append(PREFIX + key)
             arguments += (rate.limit, rate.seconds * 1_000_000, len(askers))
-        self._asked, self._asked_at = batch, self._loop.time()
+        self._under_way.append((batch, self._loop.time()))
         if not self._watching:
             self._watching = True
             self._loop.call_later(ANSWER_TIMEOUT, self._watch)
         self._link.evaluate(keys, arguments, self._answered)
 
     def _answered(self, answer: Any) -> None:
-        batch, self._asked = self._asked, {}
-        self._loop.call_soon(self._ask)  # not at once: what has arrived meanwhile is read first, and shares the next call
+        batch, _ = self._under_way.popleft()
+        if self._pending:
+            self._plan()
         self._settle(batch, answer)
 
     def _watch(self) -> None:
         """One timer for all calls, while there are any: to set and stop one for each would cost more than the call."""
-        left = self._asked_at + ANSWER_TIMEOUT - self._loop.time()
-        if not self._asking:
+        if not self._under_way:
             self._watching = False
-        elif left > 0:
+            return
+        oldest, made_at = self._under_way[0]
+        left = made_at + ANSWER_TIMEOUT - self._loop.time()
+        if left > 0:
             self._loop.call_later(left, self._watch)
         else:
-            self._loop.call_later(GRACE, self._give_up, self._asked)
+            self._loop.call_later(GRACE, self._give_up, oldest)
 
     def _give_up(self, overdue: Batch) -> None:
-        if overdue and self._asked is overdue:
+        if self._under_way and self._under_way[0][0] is overdue:
             self._link.drop()
         self._loop.call_later(ANSWER_TIMEOUT, self._watch)
 
