@@ -69,7 +69,7 @@ class _Replies(asyncio.Protocol):
             self.waiting.popleft()(reply)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
-        if not self.lost.done():  # first: whoever is told of a lost question asks the next one at once, and not here
+        if not self.lost.done():  # first: whoever is told of a lost question must not ask the next one here
             self.lost.set_result(None)
         while self.waiting:
             self.waiting.popleft()(LinkLost())

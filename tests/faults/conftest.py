@@ -23,6 +23,7 @@ from deploy.local.servers import Instance, Urls
 from deploy.local.settings import Settings
 from tests.e2e.conftest import Mailbox, receiving
 from tests.e2e.people import Person, close_clients, signs_in
+from tests.holding import held
 from tests.waiting import eventually
 
 ROOT = Path(__file__).parent.parent.parent
@@ -59,15 +60,8 @@ class Launched:
     @contextmanager
     def holding(self, name: str) -> Iterator[None]:
         """SIGSTOP it, with all its children, for the length of the block."""
-        pids = descendants(self.pid(name))
-        for pid in pids:
-            os.kill(pid, signal.SIGSTOP)
-        try:
+        with held(descendants(self.pid(name))):
             yield
-        finally:
-            for pid in pids:
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGCONT)
 
     def urls(self) -> Urls:
         """Where the servers are, as their administrator reaches them."""

@@ -9,17 +9,16 @@ Ends with 1 when a target is missed.
 import argparse
 import os
 import re
-import signal
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from tests.gateway.keys import token
+from tests.holding import held
 from tests.load.bench_gateway_contenders import NO_LOG, OTHER_CPU, PATHS, Contender, contenders
 
 CONNECTIONS = 32
@@ -33,7 +32,7 @@ ASKED = {  # the least ratio; like is compared with like: a line in the access l
     ("gateway", "FastAPI + httpx"): 40.0,
 }
 LATENCY = 2.0  # milliseconds that 99 of 100 requests may take longer, at most
-TRIES = 5
+TRIES = 5  # at a run in which the machine's host takes nothing
 POST = """
 wrk.method = "POST"
 wrk.path = "/api/bookings"
@@ -79,17 +78,9 @@ def run_wrk(contender: Contender, seconds: int, script: Path | None, *options: s
     return said
 
 
-@contextmanager
-def alone(contender: Contender, running: list[Contender]) -> Iterator[None]:
+def alone(contender: Contender, running: list[Contender]) -> AbstractContextManager[None]:
     """Nobody else does anything on its core: without requests, too, a proxy looks after its time limits and connections."""
-    others = [other.pid for other in running if other is not contender]
-    for pid in others:
-        os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for pid in others:
-            os.kill(pid, signal.SIGCONT)
+    return held(other.pid for other in running if other is not contender)
 
 
 def race(running: list[Contender], rounds: int, seconds: int, script: Path | None) -> Rates:
@@ -151,7 +142,7 @@ def undisturbed(contender: Contender, rate: float, folder: Path) -> tuple[int, d
 
 
 def stolen() -> int:
-    """Ticks in which both cores had work, and the host let others have them."""
+    """Ticks, of all cores together, in which one had work and the host let somebody else have it."""
     return int(Path("/proc/stat").read_text().split()[8])
 
 
