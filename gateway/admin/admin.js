@@ -10,6 +10,7 @@ const form = document.querySelector("#sign-in");
 const office = document.querySelector("#office");
 const main = document.querySelector("main");
 let showing = 0;
+let asked = {}; // what the person searched for in the section, last
 let timer;
 
 const name = () => (location.hash.slice(1) in SECTIONS ? location.hash.slice(1) : "overview");
@@ -21,18 +22,19 @@ function start() {
   clearTimeout(timer);
   if (!user) return;
   document.querySelector("#who").textContent = user.email;
-  show();
+  show({});
 }
 
-/** Shows the section; `state` is what the person searched for there. An older answer never replaces a newer one. */
-async function show(state = {}) {
+/** Shows the section, with what was asked for last unless something else is. An older answer never replaces a newer one. */
+async function show(state = asked) {
+  asked = state;
   const section = name();
   const mine = ++showing;
   clearTimeout(timer);
   document.querySelector("nav").replaceChildren(...Object.keys(SECTIONS).map((key) =>
     h("a", { href: `#${key}`, "aria-current": key === section ? "page" : null }, key[0].toUpperCase() + key.slice(1))));
   try {
-    const nodes = await SECTIONS[section]((next = state) => show(next), state);
+    const nodes = await SECTIONS[section](show, state);
     if (mine === showing) main.replaceChildren(...nodes);
   } catch (problem) {
     if (signedIn() && mine === showing) notice(problem.message, "problem");
@@ -63,5 +65,5 @@ form.addEventListener("submit", async (event) => {
 });
 document.querySelector("#sign-out").addEventListener("click", signOut);
 addEventListener("signed-out", start);
-addEventListener("hashchange", () => show());
+addEventListener("hashchange", () => show({}));
 start();

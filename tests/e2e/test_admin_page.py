@@ -1,13 +1,15 @@
 """The administrators' page in a real browser, on the real suite: signed in, looked at, worked with."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 from uuid import uuid4
 
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, Route, expect
 
 from deploy.local.processes import SERVICES
 from tests.browser import watch
@@ -189,6 +191,28 @@ async def test_somebody_is_deleted_and_restored(page: Page, gateway: str) -> Non
 
     await expect(page.get_by_text(f"{person.email} was restored")).to_be_visible()
     await expect(page.locator("main section:first-child tr", has_text=person.email)).to_have_count(1)
+
+
+async def test_what_was_searched_for_is_not_lost_to_a_click_in_what_is_still_shown(page: Page, gateway: str) -> None:
+    sought, deleted = await registers(gateway), await registers(gateway)
+    clicked = asyncio.Event()
+
+    async def late(route: Route) -> None:
+        await clicked.wait()
+        await route.continue_()
+
+    await page.route(f"**/api/admin/users?*search={quote(sought.email)}*", late)
+    page.on("dialog", lambda dialog: dialog.accept())
+    await sign_in(page, ADMIN, ADMIN_PASSWORD)
+    await page.click("nav >> text=Users")
+    await page.fill("input[name=search]", sought.email)
+    await page.click("text=Show")
+    await page.locator("main section:first-child tr", has_text=deleted.email).get_by_text("Delete").click()
+    await expect(page.get_by_text(f"{deleted.email} was deleted")).to_be_visible()
+    clicked.set()
+
+    await expect(page.locator("main section:first-child tbody tr")).to_have_count(1)
+    await expect(page.locator("input[name=search]")).to_have_value(sought.email)
 
 
 async def test_whoever_signs_out_is_out_also_after_a_reload(page: Page) -> None:
