@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from urllib.parse import urlsplit
 
 from deploy.local import ports
 from deploy.local.databases import DatabaseUrls, provision
@@ -32,6 +33,7 @@ def gateway_port(settings: Settings) -> int:
         raise LaunchError(f"EDUSTREAM_PORT is {given!r}: set it to a number between 1 and 65535.")
     if not ports.is_free(int(given), settings.host):
         raise LaunchError(f"Port {given} is taken: stop what listens there, or set EDUSTREAM_PORT to another.")
+    ports.promised.add(int(given))
     return int(given)
 
 
@@ -41,10 +43,11 @@ def deployment(
     """What the processes are told; asks for the servers' URLs, so they must be settled."""
     remembered = instance.directory / "ports.json"
     settings, secrets, urls = instance.settings, load_secrets(instance), instance.urls()
+    servers = frozenset(urlsplit(url).port or 0 for url in (urls.postgres, urls.redis, urls.amqp))
     return Deployment(
         directory=instance.directory,
         data=settings.data,
-        ports=ports_in_use(remembered) if running else choose_ports(remembered, gateway),
+        ports=ports_in_use(remembered) if running else choose_ports(remembered, gateway, servers),
         databases=databases,
         redis_url=urls.redis,
         amqp_url=urls.amqp,

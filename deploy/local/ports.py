@@ -10,6 +10,7 @@ from deploy.local.errors import LaunchError
 LOOPBACK = "127.0.0.1"
 SPAN = 10_000
 TRIES = 100
+promised: set[int] = set()  # to somebody in this process who may not listen there yet
 
 
 def is_free(port: int, host: str = LOOPBACK) -> bool:
@@ -23,12 +24,13 @@ def is_free(port: int, host: str = LOOPBACK) -> bool:
 
 
 def choose(remembered: int = 0, taken: frozenset[int] = frozenset()) -> int:
-    """The remembered port if nobody has taken it meanwhile, else a random free one."""
+    """The remembered port if nobody has taken it meanwhile, else a random free one, never the same twice."""
     if remembered and remembered not in taken and is_free(remembered):
         return remembered
     first = min(20_000, _ephemeral_start() - SPAN)
     for port in random.sample(range(first, first + SPAN), TRIES):
-        if port not in taken and is_free(port):
+        if port not in taken | promised and is_free(port):
+            promised.add(port)
             return port
     raise LaunchError(f"No free port between {first} and {first + SPAN} on {LOOPBACK}: stop something that listens there.")
 

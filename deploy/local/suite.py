@@ -110,8 +110,11 @@ def ports_in_use(remembered: Path) -> dict[str, int]:
     return dict(json.loads(remembered.read_text()))
 
 
-def choose_ports(remembered: Path, gateway: int = 0) -> dict[str, int]:
-    """A free port for each service, the same as last time where possible; the gateway's too unless it is given."""
+def choose_ports(remembered: Path, gateway: int = 0, taken: frozenset[int] = frozenset()) -> dict[str, int]:
+    """A free port for each service, the same as last time where possible; the gateway's too unless it is given.
+
+    ``taken`` are those of servers that may not listen yet.
+    """
     try:
         known = dict(json.loads(remembered.read_text()))
     except (OSError, ValueError):
@@ -119,7 +122,7 @@ def choose_ports(remembered: Path, gateway: int = 0) -> dict[str, int]:
     chosen: dict[str, int] = {GATEWAY: gateway} if gateway else {}
     for name in (*SERVICES, GATEWAY):
         if name not in chosen:
-            chosen[name] = ports.choose(int(known.get(name, 0)), frozenset(chosen.values()))
+            chosen[name] = ports.choose(int(known.get(name, 0)), taken.union(chosen.values()))
     remembered.parent.mkdir(parents=True, exist_ok=True)
     remembered.write_text(json.dumps(chosen))
     return chosen

@@ -34,6 +34,23 @@ def test_a_port_promised_to_another_process_is_not_chosen() -> None:
     assert ports.choose(port, frozenset({port})) != port
 
 
+def test_no_port_is_given_twice_before_anybody_listens(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ports, "SPAN", 60)
+    monkeypatch.setattr(ports, "TRIES", 60)
+
+    chosen = [ports.choose() for _ in range(20)]
+
+    assert len(set(chosen)) == 20
+
+
+def test_a_service_does_not_return_to_a_port_that_a_server_was_given_meanwhile(tmp_path: Path) -> None:
+    before = choose_ports(tmp_path / "ports.json")
+
+    after = choose_ports(tmp_path / "ports.json", taken=frozenset({before["messaging"]}))
+
+    assert after["messaging"] != before["messaging"]
+
+
 def test_ports_are_below_those_lent_to_outgoing_connections() -> None:
     first = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
 
