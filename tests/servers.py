@@ -229,8 +229,9 @@ def _migrate(server_url: str, service: str, database: str) -> None:
 
     urls = provisioning.provision(server_url, service, database, _passwords(server_url, service), PREFIX)
     runtime = sql.Identifier(provisioning.role_names(service, PREFIX)[1])
-    with psycopg.connect(urls.owner, autocommit=True) as owner:  # tests may empty tables; services may not
-        owner.execute(sql.SQL("ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT TRUNCATE ON TABLES TO {}").format(runtime))
+    with psycopg.connect(urls.owner, autocommit=True) as owner:  # tests may empty and analyze tables; services may not
+        rights = sql.SQL("TRUNCATE, MAINTAIN" if owner.info.server_version >= 170_000 else "TRUNCATE")
+        owner.execute(sql.SQL("ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT {} ON TABLES TO {}").format(rights, runtime))
     upgrade(service, urls.owner)
 
 

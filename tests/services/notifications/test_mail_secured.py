@@ -34,7 +34,7 @@ class Office(Mailbox):
     def authenticate(self, _server: Any, _session: Session, _envelope: Envelope, _mechanism: str, given: Any) -> AuthResult:
         assert isinstance(given, LoginPassword)
         self.asked.append(given.password)
-        return AuthResult(success=(given.login, given.password) == (LOGIN, PASSWORD))
+        return AuthResult(success=(given.login, given.password) == (LOGIN, PASSWORD), handled=False)  # the server is to answer
 
     async def handle_DATA(self, server: Any, session: Session, envelope: Envelope) -> str:  # noqa: N802  aiosmtpd's name
         self.encrypted.append(session.ssl is not None)
@@ -114,7 +114,7 @@ async def test_a_refused_login_lets_mails_wait(service: Harness, certificate: Pa
         await sender(service, url(port, "wrong")).send_due()
 
     assert await statuses(service) == {"waiting": 1}
-    assert (office.mails, office.asked) == ([], [b"wrong"])
+    assert (office.mails, set(office.asked)) == ([], {b"wrong"})
 
 
 async def test_a_password_is_not_told_to_a_distant_server_in_the_clear(service: Harness) -> None:
