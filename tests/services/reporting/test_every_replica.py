@@ -223,6 +223,7 @@ async def test_what_is_older_than_the_stream_comes_from_its_owners(
     monkeypatch.setattr(peers, "RESENT", 2)
     monkeypatch.setattr(integrity, "BLOCK", 2)
     monkeypatch.setattr(comparing, "BLOCKS", 1)
+    monkeypatch.setattr(comparing, "LOOK", 0.01)
     monkeypatch.setattr(rebuilding, "Peers", lambda *_: Neighbourhood(platform))
     settings = service.app.state.settings.model_copy(update={"amqp_url": await _empty_stream(service, new_vhost("empty"))})
     before = await kept(service)
