@@ -7,6 +7,7 @@ Ends with 1 when a target is missed.
 """
 
 import argparse
+import json
 import os
 import re
 import statistics
@@ -14,7 +15,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.gateway.keys import token
@@ -51,36 +53,28 @@ request = function()
   return wrk.format("GET", "/api/tutors", headers)
 end
 """
-PACED = """
-local longest = %f
-function delay() return math.random() * longest end
-"""
 Rates = dict[str, list[float]]
 
 
 def wrk(contender: Contender, seconds: int, script: Path | None = None) -> tuple[float, int]:
-    """Requests per second, and in all."""
-    said = run_wrk(contender, seconds, script)
-    found = re.search(r"(\d+) requests in .*Requests/sec:\s+([\d.]+)", said, re.DOTALL)
-    if found is None:
-        raise SystemExit(said)
-    return float(found[2]), int(found[1])
-
-
-def run_wrk(contender: Contender, seconds: int, script: Path | None, *options: str) -> str:
-    """What it says; anything but good answers ends the bench."""
-    command = ["taskset", "-c", OTHER_CPU, "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}", *options]
+    """Requests per second, and in all; anything but good answers ends the bench."""
+    command = ["taskset", "-c", OTHER_CPU, "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}"]
     command += ["-s", str(script)] if script else []
     command += ["-H", f"Authorization: Bearer {contender.token}", f"http://127.0.0.1:{contender.port}/api/tutors"]
     said = subprocess.run(command, env=PATHS, capture_output=True, text=True, check=True).stdout
-    if "Non-2xx" in said or "Socket errors" in said:
+    found = re.search(r"(\d+) requests in .*Requests/sec:\s+([\d.]+)", said, re.DOTALL)
+    if found is None or "Non-2xx" in said or "Socket errors" in said:
         raise SystemExit(f"{contender.name} failed requests:\n{said}")
-    return said
+    return float(found[2]), int(found[1])
 
 
-def alone(contender: Contender, running: list[Contender]) -> AbstractContextManager[None]:
-    """Nobody else does anything on its core: without requests, too, a proxy looks after its time limits and connections."""
-    return held(other.pid for other in running if other is not contender)
+@contextmanager
+def alone(contender: Contender, running: list[Contender]) -> Iterator[None]:
+    """Nobody else does anything on its core: without requests, too, a proxy looks after its time limits and connections. It was
+    held itself until now, so it finds many of them at their end: it has a second of work to put that in order."""
+    with held(other.pid for other in running if other is not contender):
+        wrk(contender, 1)
+        yield
 
 
 def race(running: list[Contender], rounds: int, seconds: int, script: Path | None) -> Rates:
@@ -121,22 +115,21 @@ def ratios(found: list[float], others: list[float]) -> list[float]:
     return [one / other for one, other in zip(found, others, strict=True)]
 
 
-def latencies(contender: Contender, rate: float, folder: Path) -> dict[str, float]:
-    """Milliseconds by percentile, each connection pausing between requests so that all together send so many a second. By wrk,
-    too: a generator in Python would keep the core of Valkey and the upstream busy, and measure how they wait for it."""
-    script = folder / "paced.lua"
-    script.write_text(PACED % (2 * 1000 * CONNECTIONS / rate))
-    found = re.findall(r"(50|99)%\s+([\d.]+)(us|ms|s)\b", run_wrk(contender, 3, script, "--latency"))
-    return {part: float(number) * {"us": 0.001, "ms": 1, "s": 1000}[unit] for part, number, unit in found}
+def latencies(contender: Contender, rate: float) -> dict[str, float]:
+    """Milliseconds by percentile, at so many requests a second."""
+    command = ["taskset", "-c", OTHER_CPU, sys.executable, "-m", "tests.load.bench_gateway_paced"]
+    command += [str(contender.port), str(rate), "3", contender.token]
+    found: dict[str, float] = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    return {part: found[part] for part in ("50", "99")}
 
 
-def undisturbed(contender: Contender, rate: float, folder: Path) -> tuple[int, dict[str, float]]:
+def undisturbed(contender: Contender, rate: float) -> tuple[int, dict[str, float]]:
     """The least disturbed of some runs, and the ticks (hundredths of a second) that the machine's host took from it meanwhile:
     a tick or two in three seconds are a hundredth of all requests, and the tail of whoever needs the core most."""
     tries: list[tuple[int, dict[str, float]]] = []
     while len(tries) < TRIES and not (tries and tries[-1][0] == 0):
         before = stolen()
-        found = latencies(contender, rate, folder)
+        found = latencies(contender, rate)
         tries.append((stolen() - before, found))
     return min(tries, key=lambda a_try: a_try[0])
 
@@ -146,17 +139,17 @@ def stolen() -> int:
     return int(Path("/proc/stat").read_text().split()[8])
 
 
-def show_latency(running: list[Contender], upstream: Contender, most: float, rounds: int, folder: Path) -> bool:
+def show_latency(running: list[Contender], upstream: Contender, most: float, rounds: int) -> bool:
     """What the gateway adds, and beside it what HAProxy adds to as many: part of it is the machine's, and the generator's."""
     rate = most / 2
     through = {contender.name: contender for contender in running if contender.name in ("gateway", "HAProxy, HS256")}
     added: dict[str, dict[str, list[float]]] = {name: {"50": [], "99": []} for name in through}
     taken: dict[str, list[int]] = {name: [] for name in through}
     for _ in range(rounds):
-        _, without = undisturbed(upstream, rate, folder)
+        _, without = undisturbed(upstream, rate)
         for name, contender in through.items():
             with alone(contender, running):
-                ticks, found = undisturbed(contender, rate, folder)
+                ticks, found = undisturbed(contender, rate)
             taken[name].append(ticks)
             for part, took in found.items():
                 added[name][part].append(took - without[part])
@@ -205,7 +198,7 @@ def main() -> int:
         met = [
             show("GET", gets),
             show("POST", race(running, options.rounds, options.seconds, script)),
-            show_latency(running, upstream, statistics.median(gets["gateway"]), options.rounds, Path(name)),
+            show_latency(running, upstream, statistics.median(gets["gateway"]), options.rounds),
         ]
     return 0 if all(met) else 1
 
