@@ -120,7 +120,7 @@ class Reader(Tx):
 
     @asynccontextmanager
     async def cursor(self, row_factory: AsyncRowFactory[R]) -> AsyncIterator[psycopg.AsyncCursor[R]]:
-        async with self._database.reading() as tx, tx.cursor(row_factory) as cursor:
+        async with self._database.connection("reading") as connection, connection.cursor(row_factory=row_factory) as cursor:
             yield cursor
 
 
@@ -161,30 +161,33 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Tx]:
         """One transaction: committed on leaving, rolled back by an exception."""
-        with tracing.step("transaction", "client") as span:
-            span.note("db.system.name", "postgresql")
-            async with self._connection() as connection, connection.transaction():
-                yield Tx(connection)
+        async with self.connection("transaction") as connection, connection.transaction():
+            yield Tx(connection)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Tx]:
         """Statements that stand alone: saves the two round trips of BEGIN and COMMIT."""
-        with tracing.step("reading", "client") as span:
-            span.note("db.system.name", "postgresql")
-            async with self._connection() as connection:
-                yield Tx(connection)
+        async with self.connection("reading") as connection:
+            yield Tx(connection)
 
     @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
-        try:
-            async with self.pool.connection() as connection:
-                yield connection
+    async def connection(self, step: str) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
+        """One of the pool's, for a step of a trace. Taken and given back by hand: the pool's own way commits as well, of which
+        single statements have no need. Should an exception leave anything open, the pool ends it."""
+        with tracing.step(step, "client") as span:
+            span.note("db.system.name", "postgresql")
+            try:
+                connection = await self.pool.getconn()
+                try:
+                    yield connection
+                finally:
+                    await self.pool.putconn(connection)
                 self._answered_at = time.monotonic()
-        except BUSY as error:
-            raise Unavailable from error
-        except (psycopg.OperationalError, psycopg.errors.ReadOnlySqlTransaction) as error:  # read-only: it is a standby by now
-            self._answered_at = float("-inf")
-            raise Unavailable("The database cannot be reached. Try again in a moment.") from error
+            except BUSY as error:
+                raise Unavailable from error
+            except (psycopg.OperationalError, psycopg.errors.ReadOnlySqlTransaction) as error:  # read-only: it is a standby now
+                self._answered_at = float("-inf")
+                raise Unavailable("The database cannot be reached. Try again in a moment.") from error
 
     async def check(self) -> None:
         """Raises `Unavailable` unless the database has answered lately. Asked only when nothing else was: behind a long line of

@@ -112,9 +112,9 @@ class Counted(Database):
     asked = 0
 
     @contextlib.asynccontextmanager
-    async def _connection(self) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
+    async def connection(self, step: str) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
         self.asked += 1
-        async with super()._connection() as connection:
+        async with super().connection(step) as connection:
             yield connection
 
 
