@@ -52,7 +52,7 @@ def principal(claims: Claims, origin: Origin) -> Principal:
     return Principal(claims.user_id, claims.role, claims.session_id, claims.version, claims.expires_at, origin)
 
 
-async def _bearer(request: Request) -> Principal | None:
+async def bearer(request: Request) -> Principal | None:
     token = await _scheme(request)
     if token is None:
         if "authorization" in request.headers:
@@ -63,7 +63,7 @@ async def _bearer(request: Request) -> Principal | None:
 
 
 async def _somebody(request: Request) -> Principal:
-    actor = await _bearer(request)
+    actor = await bearer(request)
     if actor is None:
         raise Unauthorized
     return actor
@@ -75,7 +75,7 @@ class _Anybody(SecurityBase):
     model, scheme_name = _scheme.model, _scheme.scheme_name
 
     async def __call__(self, request: Request) -> Principal | None:
-        return await _bearer(request)
+        return await bearer(request)
 
 
 class _Somebody(_Anybody):

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from services.profiles import integrity, jobs, photos, reference
+from services.profiles.actions.kept import KeptPages
 from services.profiles.consumers import subscriptions
 from services.profiles.routes import routers
 from services.profiles.settings import ProfilesSettings
@@ -20,6 +21,7 @@ async def setup(app: FastAPI) -> AsyncIterator[None]:
     reference.load()
     app.state.auth = Neighbour("auth", settings.auth_url, settings.internal_token)
     app.state.storage = photos.open_storage(settings)
+    app.state.pages = KeptPages()
     app.state.drawing = Threads("pillow", settings.drawing_threads, waiting=20)
     yield
     app.state.drawing.close()

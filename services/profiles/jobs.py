@@ -24,7 +24,7 @@ log = logs.get(__name__)
 
 async def fold_counts(runtime: Runtime) -> None:
     """Add what triggers noted to the counts, until nothing is left."""
-    for statement in (search.FOLD, search.FOLD_WORDS):
+    for statement in (search.FOLD, search.FOLD_WORDS, search.FOLD_SEARCH):
         while await _fold(runtime.database, statement):
             pass
 

@@ -66,16 +66,29 @@ class Chosen:
     for any is often the wrong one."""
 
 
-async def find(tx: Tx, criteria: Criteria, page: Page, viewer: int | None = None) -> tuple[list[Card], int]:
-    """One page of the tutors that meet the criteria, and how many there are in all."""
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One page of the tutors that meet some criteria, and how many there are in all. It is the same page as long as the stamp is
+    the same, but for who is online and whose favorites they are."""
+
+    cards: list[Card]
+    total: int
+    stamp: str
+
+
+NOBODY = Found([], 0, "")
+
+
+async def find(tx: Tx, criteria: Criteria, page: Page, viewer: int | None = None) -> Found:
+    """As cards for this viewer."""
     chosen = await choose(tx, criteria)
     if chosen is None:
-        return [], 0
+        return NOBODY
     values = chosen.values | {"limit": page.limit, "offset": page.offset}
     async with tx.cursor(tuple_row) as cursor:
         await cursor.execute(chosen.statement, values, prepare=None if chosen.is_prepared else False)
-        ids, total = (await cursor.fetchall())[0]
-    return await tx.all(Card, CARDS, ids=ids, viewer=viewer) if ids else [], total
+        ids, total, stamp = (await cursor.fetchall())[0]
+    return Found(await tx.all(Card, CARDS, ids=ids, viewer=viewer) if ids else [], total, stamp)
 
 
 async def choose(tx: Tx, criteria: Criteria) -> Chosen | None:

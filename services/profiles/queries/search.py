@@ -91,11 +91,25 @@ _IN_VOCABULARY = """
     UNION ALL SELECT tutors FROM word_changes WHERE word = %(commonest)s) AS known
 """
 
+# Another one after every change: the number of all, however late one of an earlier id is committed, and the newest, should they
+# ever be counted from the beginning again.
+_STAMP = "SELECT coalesce(max(id) || '-' || sum(changes), '') FROM search_changes"
+# Who is online, and a student's favorites, change often, and of a page only what twenty rows say.
+IS_SAME = f"""
+SELECT ({_STAMP}) = %(stamp)s
+  AND ARRAY(SELECT user_id FROM presences WHERE user_id = ANY(%(user_ids)s::bigint[]) AND is_online ORDER BY user_id)
+    = %(online)s::bigint[]
+  AND NOT EXISTS (SELECT FROM favourites WHERE user_id = %(viewer)s::bigint AND tutor_id = ANY(%(tutor_ids)s::bigint[]))
+"""
+
 
 def _pages(matches: str, total: str) -> dict[str, str]:
-    """For each order what finds the ids of one page, and how many there are in all: both of the same moment."""
+    """For each order what finds the ids of one page, how many there are in all, and the stamp: all of the same moment."""
     ids = f"SELECT tutor_id FROM catalogue c WHERE {matches} ORDER BY {{}} LIMIT %(limit)s::bigint OFFSET %(offset)s::bigint"
-    return {sort: f"SELECT ARRAY({ids.format(order)}) AS ids, ({total}) AS total" for sort, order in ORDERS.items()}
+    return {
+        sort: f"SELECT ARRAY({ids.format(order)}) AS ids, ({total}) AS total, ({_STAMP}) AS stamp"
+        for sort, order in ORDERS.items()
+    }
 
 
 def _pages_of_few(source: str) -> dict[str, str]:
@@ -107,7 +121,7 @@ def _pages_of_few(source: str) -> dict[str, str]:
           WHERE words @@ %(words)s::tsquery AND {_TEACHES} AND {_FILTERS}
         )
         SELECT ARRAY(SELECT tutor_id FROM found ORDER BY {order} LIMIT %(limit)s::bigint OFFSET %(offset)s::bigint) AS ids,
-          (SELECT count(*) FROM found) AS total
+          (SELECT count(*) FROM found) AS total, ({_STAMP}) AS stamp
         """
         for sort, order in ORDERS.items()
     }
@@ -148,6 +162,16 @@ WITH taken AS (
 )
 INSERT INTO vocabulary AS known (word, tutors) SELECT word, sum(tutors) FROM taken GROUP BY word ORDER BY word
 ON CONFLICT (word) DO UPDATE SET tutors = known.tutors + excluded.tutors
+"""
+# The newest one takes over what the others say: the stamp stays as it is.
+FOLD_SEARCH = """
+WITH taken AS (
+  DELETE FROM search_changes WHERE id IN (SELECT id FROM search_changes ORDER BY id LIMIT 20000)
+    AND id < (SELECT max(id) FROM search_changes)
+  RETURNING changes
+)
+UPDATE search_changes SET changes = changes + (SELECT sum(changes) FROM taken)
+WHERE id = (SELECT max(id) FROM search_changes) AND EXISTS (SELECT FROM taken)
 """
 # Should somebody just be writing the word again, folding that change brings it back.
 FORGET_WORDS = """

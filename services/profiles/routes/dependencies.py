@@ -7,7 +7,7 @@ from fastapi import Depends, Request
 from services.profiles.actions import accounts
 from services.profiles.queries import students
 from services.profiles.settings import ProfilesSettings
-from shared.auth import MaybeActor, Now, Student, Tutor
+from shared.auth import MaybeActor, Now, Principal, Student, Tutor
 from shared.db import Database, Transaction
 from shared.neighbours import Neighbour
 from shared.storage import Storage
@@ -15,9 +15,13 @@ from shared.threads import Threads
 from shared.tokens import Role
 
 
-async def _photos(request: Request) -> str:
+def photos_url(request: Request) -> str:
     settings: ProfilesSettings = request.app.state.settings
     return settings.photos_url
+
+
+async def _photos(request: Request) -> str:
+    return photos_url(request)
 
 
 async def _auth(request: Request) -> Neighbour:
@@ -62,8 +66,12 @@ OwnStudent = Annotated[students.Student, Depends(_own_student)]
 """The profile of the student who asks."""
 
 
-async def _viewer(actor: MaybeActor) -> int | None:
+def viewer_of(actor: Principal | None) -> int | None:
     return actor.user_id if actor is not None and actor.role is Role.STUDENT else None
+
+
+async def _viewer(actor: MaybeActor) -> int | None:
+    return viewer_of(actor)
 
 
 Viewer = Annotated[int | None, Depends(_viewer)]

@@ -1,70 +1,16 @@
 """Tutors as people find them."""
 
-from decimal import Decimal
-from typing import Annotated
+from fastapi import APIRouter
 
-from fastapi import APIRouter, Query
-from pydantic import AfterValidator, BeforeValidator
-
-from services.profiles import reference
-from services.profiles.actions import search, tutors
-from services.profiles.actions.search import Criteria, Sort
+from services.profiles.actions import tutors
 from services.profiles.queries.students import STATISTICS, Statistics
 from services.profiles.routes.dependencies import Photos, Viewer
-from services.profiles.views.fields import Currency
-from services.profiles.views.tutors import TutorCard, TutorDetail, TutorPage
+from services.profiles.views.tutors import TutorCard, TutorDetail
 from shared.auth import Actor, Now
 from shared.db import Reading
-from shared.paging import Paging
-from shared.types import MAX_ID, Id, SearchTerm
+from shared.types import Id
 
 router = APIRouter(prefix="/api/tutors", tags=["Tutor Profiles"])
-
-
-def _codes(text: str) -> str:
-    """Languages by code or name, separated by commas; empty ones do not count."""
-    return ",".join(dict.fromkeys(reference.language_code(part) for part in text.split(",") if part.strip()))
-
-
-def _none_if_blank(value: object) -> object:
-    """Front ends send an empty search box as it is."""
-    return None if isinstance(value, str) and not value.strip() else value
-
-
-Languages = Annotated[str, AfterValidator(_codes)]
-Amount = Annotated[Decimal, Query(ge=0, le=1_000_000)]
-
-
-@router.get("")
-async def search_tutors(
-    tx: Reading,
-    page: Paging,
-    viewer: Viewer,
-    photos: Photos,
-    subject_id: Annotated[int | None, Query(gt=0, le=MAX_ID)] = None,
-    min_rate: Amount | None = None,
-    max_rate: Amount | None = None,
-    experience_years: Annotated[int | None, Query(ge=0, le=1000)] = None,
-    languages: Annotated[Languages | None, Query(max_length=200, description="Codes, separated by commas: any of them")] = None,
-    search_for: Annotated[
-        SearchTerm | None, BeforeValidator(_none_if_blank), Query(alias="search", description="Words, each perhaps mistyped")
-    ] = None,
-    sort: Sort = "rating",
-    currency: Annotated[
-        Currency | None, Query(description="Who charges in it; without it, rates of all currencies are compared")
-    ] = None,
-) -> TutorPage:
-    """Approved tutors who meet all of the criteria."""
-    codes = tuple(languages.split(",")) if languages else ()
-    criteria = Criteria(subject_id, min_rate, max_rate, experience_years, codes, search_for, sort, currency)
-    found, total = await search.find(tx, criteria, page, viewer)
-    return TutorPage(
-        items=[TutorCard.of(profile, photos, for_student=viewer is not None) for profile in found],
-        total=total,
-        page=page.number,
-        page_size=page.size,
-        total_pages=page.pages(total),
-    )
 
 
 @router.get("/{tutor_id}/public")

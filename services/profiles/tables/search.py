@@ -128,6 +128,15 @@ class WordChanges(Table, table=True):
     tutors: int
 
 
+class SearchChanges(Table, table=True):
+    """How often what search shows has changed: the sum of all, which a job keeps in the newest. Appended to by triggers."""
+
+    __tablename__ = "search_changes"
+
+    id: int | None = identity()
+    changes: int = big()
+
+
 class StaleTutors(Table, table=True):
     """Tutors whose state must be said and indexed again, because a subject of theirs was renamed."""
 

@@ -13,6 +13,7 @@ from services.profiles.rules.approval import Status
 from services.profiles.rules.education import headline_degree
 from services.profiles.views.calendar import WindowView
 from services.profiles.views.requests import Certification, Degree
+from shared.paging import Page
 from shared.types import Instant, Money
 
 
@@ -68,6 +69,16 @@ class TutorPage(BaseModel):
     page: int
     page_size: int
     total_pages: int
+
+    @classmethod
+    def of(cls, cards: Sequence[Card], total: int, page: Page, photos: str, *, for_student: bool) -> Self:
+        return cls(
+            items=[TutorCard.of(card, photos, for_student=for_student) for card in cards],
+            total=total,
+            page=page.number,
+            page_size=page.size,
+            total_pages=page.pages(total),
+        )
 
 
 class ResponseStatistics(BaseModel):

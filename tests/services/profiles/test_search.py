@@ -48,11 +48,11 @@ async def all_pages(service: Harness, wanted: Criteria, size: int) -> tuple[list
     number = 1
     while True:
         async with service.database.reading() as tx:
-            hits, total = await search.find(tx, wanted, Page(number, size))
-        totals.add(total)
-        if not hits:
+            hits = await search.find(tx, wanted, Page(number, size))
+        totals.add(hits.total)
+        if not hits.cards:
             return ids, totals
-        ids += [hit.id for hit in hits]
+        ids += [card.id for card in hits.cards]
         number += 1
 
 
