@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastapi import Request
-from prometheus_client import Counter
 
+from services.profiles import metrics
 from services.profiles.actions.search import Found
 from services.profiles.queries.search import IS_SAME
 from shared.db import Tx
 
-answered = Counter("edustream_search_pages", "Pages of search by where they came from: kept, or found", ["source"])
 MOST_BYTES = 16 * 2**20
 LONGEST = 60.0  # seconds: after a database was put back to an earlier state its changes are counted anew
 
@@ -45,7 +44,7 @@ class KeptPages:
         """The answer as it was, if it would be the same now."""
         kept = self._pages.get(asked)
         is_same = kept is not None and kept.until > time.monotonic() and await tx.value(IS_SAME, **kept.state, viewer=viewer)
-        answered.labels("kept" if is_same else "found").inc()
+        metrics.search_pages.labels("kept" if is_same else "found").inc()
         if kept is None or not is_same:
             return None
         if asked in self._pages:  # another request may have dropped it while the database was asked

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from services.profiles import metrics
 from services.profiles.actions import kept
 from services.profiles.jobs import fold_counts, refresh_stale
 from shared.events.bookings import RatingChanged
@@ -24,7 +25,7 @@ def runtime(service: Harness) -> Runtime:
 
 def answered() -> dict[str, float]:
     """How many pages were kept and found since the process began."""
-    return {source: kept.answered.labels(source)._value.get() for source in ("kept", "found")}
+    return {source: metrics.search_pages.labels(source)._value.get() for source in ("kept", "found")}
 
 
 async def sources(service: Harness, times: int, **query: Any) -> list[str]:
