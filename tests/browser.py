@@ -10,8 +10,9 @@ from playwright.async_api import Browser, Page, async_playwright
 QUIET = ("--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 async def browser() -> AsyncIterator[Browser]:
+    """One for all tests, since it takes seconds to start: each makes a context of its own."""
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     if chromium is None:
         pytest.skip("no Chromium on this machine: install Debian's package chromium")

@@ -1,5 +1,7 @@
 """The documentation in a real browser that can reach nothing but the gateway."""
 
+from collections.abc import AsyncIterator
+
 import pytest
 from playwright.async_api import Browser, Page, expect
 
@@ -11,13 +13,14 @@ from tests.gateway.test_docs import document
 
 
 @pytest.fixture
-async def page(browser: Browser, start_gateway: StartGateway, services: Services) -> Page:
+async def page(browser: Browser, start_gateway: StartGateway, services: Services) -> AsyncIterator[Page]:
     services["auth"].openapi = document("auth", "/auth/me", "/auth/login")
     services["profiles"].openapi = document("profiles", "/api/tutors")
     port = str(ports.choose())
     gateway = await start_gateway(EDUSTREAM_PORT=port, PUBLIC_URL=f"http://127.0.0.1:{port}")
     context = await browser.new_context(base_url=gateway.url)
-    return await context.new_page()
+    yield await context.new_page()
+    await context.close()
 
 
 async def test_swagger_shows_every_operation_and_can_try_one(page: Page, services: Services) -> None:
