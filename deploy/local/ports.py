@@ -24,13 +24,17 @@ def is_free(port: int, host: str = LOOPBACK) -> bool:
 
 
 def choose(remembered: int = 0, taken: frozenset[int] = frozenset()) -> int:
-    """The remembered port if nobody has taken it meanwhile, else a random free one, never the same twice."""
-    if remembered and remembered not in taken and is_free(remembered):
-        return remembered
+    """The remembered port if nobody has taken it meanwhile, else a random free one that nobody was promised."""
+    is_kept = remembered and remembered not in taken and is_free(remembered)
+    port = remembered if is_kept else _random(taken)
+    promised.add(port)
+    return port
+
+
+def _random(taken: frozenset[int]) -> int:
     first = min(20_000, _ephemeral_start() - SPAN)
     for port in random.sample(range(first, first + SPAN), TRIES):
         if port not in taken | promised and is_free(port):
-            promised.add(port)
             return port
     raise LaunchError(f"No free port between {first} and {first + SPAN} on {LOOPBACK}: stop something that listens there.")
 

@@ -98,10 +98,8 @@ def _of_gateway(deployment: Deployment) -> dict[str, str]:
 
 
 def _with_ports_of_workers(deployment: Deployment) -> Deployment:
-    chosen = dict(deployment.ports)
-    for name in SERVICES:
-        chosen[f"{name}{WORKER}"] = ports.choose(0, frozenset(chosen.values()))
-    return replace(deployment, ports=chosen)
+    chosen = {f"{name}{WORKER}": ports.choose() for name in SERVICES}
+    return replace(deployment, ports={**deployment.ports, **chosen})
 
 
 def _of_service(deployment: Deployment, name: str, port: int) -> dict[str, str]:

@@ -43,12 +43,6 @@ class Stage:
 
     def __init__(self, folder: Path, stack: ExitStack) -> None:
         self.folder, self._stack = folder, stack
-        self._taken: set[int] = set()
-
-    def port(self) -> int:
-        port = ports.choose(taken=frozenset(self._taken))
-        self._taken.add(port)
-        return port
 
     def write(self, name: str, text: str) -> Path:
         path = self.folder / name
@@ -96,7 +90,7 @@ def contenders(folder: Path) -> Iterator[tuple[list[Contender], Contender]]:
 
 def _upstream(stage: Stage) -> Contender:
     """nginx with a fixed answer, beside the load generator."""
-    port = stage.port()
+    port = ports.choose()
     keys = stage.write("jwks.json", json.dumps(JWKS))
     server = f"location / {{ return 200 '{BODY}'; }} location = /.well-known/jwks.json {{ alias {keys}; }}"
     pid = stage.start(port, OTHER_CPU, "nginx", "-c", stage.write("upstream.conf", _nginx_conf(stage, port, server)))
@@ -116,7 +110,7 @@ def _nginx_conf(stage: Stage, port: int, server: str, upstream: str = "") -> str
 
 def _gateway(stage: Stage, upstream: int, name: str, **environment: str) -> Contender:
     """With tokens checked and every request counted in Valkey, which runs beside the load generator."""
-    redis, port = stage.port(), stage.port()
+    redis, port = ports.choose(), ports.choose()
     stage.start(redis, OTHER_CPU, valkey_executable(), "--port", redis, "--save", "", "--dir", stage.folder)
     services = {
         f"{n}_URL": f"http://127.0.0.1:{upstream}"
@@ -135,7 +129,7 @@ def _gateway(stage: Stage, upstream: int, name: str, **environment: str) -> Cont
 
 def _haproxy(stage: Stage, upstream: int, algorithm: str, *, logs: bool = True) -> Contender:
     """With `jwt_verify` and a stick table by the token's subject. It knows no EdDSA: ES256 is the nearest, HS256 the cheapest."""
-    port = stage.port()
+    port = ports.choose()
     name = f"HAProxy, {algorithm}{'' if logs else NO_LOG}"
     key, public = _key(stage, algorithm)
     config = f"""
@@ -181,7 +175,7 @@ def _key(stage: Stage, algorithm: str) -> tuple[ec.EllipticCurvePrivateKey | str
 
 def _nginx(stage: Stage, upstream: int) -> Contender:
     """A plain proxy: it checks nothing."""
-    port = stage.port()
+    port = ports.choose()
     server = 'location / { proxy_pass http://up; proxy_http_version 1.1; proxy_set_header Connection ""; }'
     pool = f"upstream up {{ server 127.0.0.1:{upstream}; keepalive 64; keepalive_requests 1000000000; }}"
     pid = stage.start(port, PROXY_CPU, "nginx", "-c", stage.write("proxy.conf", _nginx_conf(stage, port, server, pool)))
@@ -189,7 +183,7 @@ def _nginx(stage: Stage, upstream: int) -> Contender:
 
 
 def _naive(stage: Stage, upstream: int) -> Contender:
-    port = stage.port()
+    port = ports.choose()
     environment = {"PORT": str(port), "UPSTREAM": f"http://127.0.0.1:{upstream}"}
     pid = stage.start(port, PROXY_CPU, sys.executable, ROOT / "tests/load/bench_gateway_naive.py", **environment)
     return Contender("FastAPI + httpx", port, pid, "none")

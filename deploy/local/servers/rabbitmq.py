@@ -36,12 +36,12 @@ class RabbitMQ(Server):
             shutil.rmtree(self.directory / "mnesia", ignore_errors=True)
         for folder in ("bin", "mnesia", "log", "generated"):
             (self.directory / folder).mkdir(parents=True, exist_ok=True)
-        epmd = ports.choose(taken=frozenset({record.port}))
+        epmd = ports.choose()
         erlang = self._write_erl(tree)
         self._show_plugins(home / "plugins")
         self._write_config(record)
         write_private(self.directory / "epmd_port", str(epmd))
-        distribution = ports.choose(taken=frozenset({record.port, epmd}))
+        distribution = ports.choose()
         return Program(
             name=self.name,
             command=("sh", "-c", _start_script(erlang, home), "rabbitmq-server"),

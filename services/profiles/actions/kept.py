@@ -13,6 +13,7 @@ from services.profiles.queries.search import IS_SAME
 from shared.db import Tx
 
 MOST_BYTES = 16 * 2**20
+ENTRY = 1_000  # bytes that a page takes besides its content and the query string, which may be the longer one
 LONGEST = 60.0  # seconds: after a database was put back to an earlier state its changes are counted anew
 
 Asked = tuple[bytes, bool]
@@ -44,15 +45,16 @@ class KeptPages:
         """The answer as it was, if it would be the same now."""
         kept = self._pages.get(asked)
         is_same = kept is not None and kept.until > time.monotonic() and await tx.value(IS_SAME, **kept.state, viewer=viewer)
-        metrics.search_pages.labels("kept" if is_same else "found").inc()
         if kept is None or not is_same:
             return None
+        metrics.search_pages.labels("kept").inc()
         if asked in self._pages:  # another request may have dropped it while the database was asked
             self._pages.move_to_end(asked)
         return kept.content
 
     def keep(self, asked: Asked, found: Found, content: bytes) -> None:
         """The answer for next time, unless it is one student's only, whose favorites are in it."""
+        metrics.search_pages.labels("found").inc()
         if not found.cards or any(card.is_favourite for card in found.cards):
             return
         state = {
@@ -63,13 +65,17 @@ class KeptPages:
         }
         self._drop(asked)
         self._pages[asked] = Kept(content, time.monotonic() + LONGEST, state)
-        self._bytes += len(content)
+        self._bytes += _size(asked, content)
         while self._bytes > MOST_BYTES:
             self._drop(next(iter(self._pages)))
 
     def _drop(self, asked: Asked) -> None:
         if (kept := self._pages.pop(asked, None)) is not None:
-            self._bytes -= len(kept.content)
+            self._bytes -= _size(asked, kept.content)
+
+
+def _size(asked: Asked, content: bytes) -> int:
+    return len(asked[0]) + len(content) + ENTRY
 
 
 def _array(ids: Any) -> str:

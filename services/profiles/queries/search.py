@@ -93,10 +93,10 @@ _IN_VOCABULARY = """
 
 # Another one after every change: the number of all, however late one of an earlier id is committed, and the newest, should they
 # ever be counted from the beginning again.
-_STAMP = "SELECT coalesce(max(id) || '-' || sum(changes), '') FROM search_changes"
+STAMP = "SELECT coalesce(max(id) || '-' || sum(changes), '') FROM search_changes"
 # Who is online, and a student's favorites, change often, and of a page only what twenty rows say.
 IS_SAME = f"""
-SELECT ({_STAMP}) = %(stamp)s
+SELECT ({STAMP}) = %(stamp)s
   AND ARRAY(SELECT user_id FROM presences WHERE user_id = ANY(%(user_ids)s::bigint[]) AND is_online ORDER BY user_id)
     = %(online)s::bigint[]
   AND NOT EXISTS (SELECT FROM favourites WHERE user_id = %(viewer)s::bigint AND tutor_id = ANY(%(tutor_ids)s::bigint[]))
@@ -107,7 +107,7 @@ def _pages(matches: str, total: str) -> dict[str, str]:
     """For each order what finds the ids of one page, how many there are in all, and the stamp: all of the same moment."""
     ids = f"SELECT tutor_id FROM catalogue c WHERE {matches} ORDER BY {{}} LIMIT %(limit)s::bigint OFFSET %(offset)s::bigint"
     return {
-        sort: f"SELECT ARRAY({ids.format(order)}) AS ids, ({total}) AS total, ({_STAMP}) AS stamp"
+        sort: f"SELECT ARRAY({ids.format(order)}) AS ids, ({total}) AS total, ({STAMP}) AS stamp"
         for sort, order in ORDERS.items()
     }
 
@@ -121,7 +121,7 @@ def _pages_of_few(source: str) -> dict[str, str]:
           WHERE words @@ %(words)s::tsquery AND {_TEACHES} AND {_FILTERS}
         )
         SELECT ARRAY(SELECT tutor_id FROM found ORDER BY {order} LIMIT %(limit)s::bigint OFFSET %(offset)s::bigint) AS ids,
-          (SELECT count(*) FROM found) AS total, ({_STAMP}) AS stamp
+          (SELECT count(*) FROM found) AS total, ({STAMP}) AS stamp
         """
         for sort, order in ORDERS.items()
     }
