@@ -12,7 +12,7 @@ from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractExchange, 
 from aio_pika.exceptions import PublishError
 
 from shared import logs, metrics
-from shared.lasting import was_cancelled
+from shared.lasting import end_if_cancelled, was_cancelled
 
 EVENTS: Final = "edustream.events"
 PRIVATE: Final = "edustream.private"
@@ -58,8 +58,7 @@ class Broker:
                 connection = await self._connect(purpose)
                 connected.set(1)
                 try:
-                    if was_cancelled():  # while it connects, the library may lose that (`wait_for` before Python 3.12)
-                        raise asyncio.CancelledError
+                    end_if_cancelled()
                     await _until_closed(connection, session)
                 finally:
                     connected.set(0)
@@ -69,6 +68,7 @@ class Broker:
                     raise
                 log.warning("broker_session_ended", purpose=purpose, error="a call was cancelled: no heartbeats")
             except Exception as error:  # whatever it was, the answer is to start anew
+                end_if_cancelled()
                 log.warning("broker_session_ended", purpose=purpose, error=repr(error))
             if time.monotonic() - started > STEADY:
                 wait = BACK_OFF[0]  # not merely because it connected: a session that fails at once must not spin

@@ -36,6 +36,13 @@ async def lasting(work: Callable[[], Awaitable[None]]) -> None:
     raise RuntimeError("work that must last has ended")
 
 
+def end_if_cancelled() -> None:
+    """For a loop that outlives failures, before it goes round again: raise `CancelledError` if this task was cancelled. Libraries
+    lose that, for an answer or a failure that comes at the same moment (`wait_for` before Python 3.12), and nobody asks twice."""
+    if was_cancelled():
+        raise asyncio.CancelledError
+
+
 def was_cancelled() -> bool:
     """Whether somebody cancelled this task: libraries raise `CancelledError` for failures of their own, too."""
     task = asyncio.current_task()

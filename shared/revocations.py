@@ -13,7 +13,7 @@ from shared import broker, logs
 from shared.broker import Broker
 from shared.events.auth import SessionsRevoked
 from shared.events.base import Envelope
-from shared.lasting import lasting, was_cancelled
+from shared.lasting import end_if_cancelled, lasting
 from shared.redis import Redis, RedisError, from_url
 from shared.tokens import Revocations
 
@@ -86,8 +86,7 @@ class Follower:
                     known = found
                 except (RedisError, OSError, ValueError) as error:  # value: not even bytes of a text
                     log.warning("revocations_unreadable", error=repr(error))
-                if was_cancelled():  # redis-py may have lost that (`wait_for` before Python 3.12)
-                    raise asyncio.CancelledError
+                end_if_cancelled()
                 with suppress(TimeoutError):
                     async with asyncio.timeout(READ_EVERY):
                         await self._bound.wait()

@@ -12,7 +12,7 @@ from shared.broker import Broker
 from shared.db import Database
 from shared.errors import describe
 from shared.inbox import Consumer, Subscriptions
-from shared.lasting import lasting
+from shared.lasting import end_if_cancelled, lasting
 from shared.outbox import Relay
 from shared.settings import ServiceSettings
 
@@ -69,5 +69,6 @@ async def _repeat(job: Job, runtime: Runtime) -> None:
         except Exception as error:  # a job's failure is its own
             log.error("job_failed", job=job.name, error=describe(error), stack="".join(traceback.format_tb(error.__traceback__)))
             outcome = "failed"
+        end_if_cancelled()
         metrics.job_runs.labels(service, job.name, outcome).inc()
         await asyncio.sleep(job.every * random.uniform(0.9, 1.1))  # noqa: S311  jitter, so that workers spread

@@ -56,3 +56,21 @@ async def test_a_broker_that_falls_silent_while_a_session_sets_itself_up_is_trie
 
         async with beside(Broker(silence.url, "tests").keep("test", session)):
             await eventually(again, 30)
+
+
+@pytest.mark.parametrize("turns", range(30))
+async def test_a_process_that_is_stopped_while_there_is_no_broker_ends(turns: int) -> None:
+    """At some of these turns of the event loop the library learns that it was refused and that it was cancelled at once, and
+    tells of the first only."""
+
+    async def session(_connection: AbstractConnection) -> None:
+        raise AssertionError("there is no broker")
+
+    task = asyncio.ensure_future(Broker("amqp://127.0.0.1:1", "tests").keep("test", session))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    task.cancel()
+    ended, _ = await asyncio.wait({task}, timeout=5)
+    task.cancel()  # the second time it waits for its next attempt, where that is not lost
+
+    assert ended

@@ -39,6 +39,26 @@ def last_done(job: str) -> float:
     return found
 
 
+async def test_a_job_that_loses_a_cancellation_is_the_last(runtime: Runtime) -> None:
+    begun = asyncio.Semaphore(0)
+
+    async def lose(_runtime: Runtime) -> None:
+        begun.release()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError as cancelled:
+            raise ConnectionError("refused") from cancelled  # as `wait_for` does, when the failure comes at the same moment
+
+    task = asyncio.ensure_future(worker._repeat(Job("lose", 0.001, lose), runtime))
+    await begun.acquire()
+    task.cancel()
+    again = asyncio.ensure_future(begun.acquire())
+    await asyncio.wait({task, again}, timeout=5, return_when=asyncio.FIRST_COMPLETED)
+    again.cancel()
+
+    assert task.cancelled()
+
+
 async def test_a_job_that_fails_is_run_again(runtime: Runtime) -> None:
     begun = 0
 

@@ -12,6 +12,7 @@ from shared import logs
 from shared.db import Database, Tx
 from shared.errors import Unavailable
 from shared.events.notifications import PresenceChanged
+from shared.lasting import end_if_cancelled
 from shared.outbox import publish
 from shared.worker import Runtime
 
@@ -41,6 +42,7 @@ class Presence:
                 await self._tell()
             except Exception as error:  # the database is away, say: presence waits, sockets go on
                 log.warning("presence_unavailable", error=repr(error))
+            end_if_cancelled()
             await asyncio.sleep(TURN)
 
     async def leave(self) -> None:
