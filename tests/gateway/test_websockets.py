@@ -117,12 +117,12 @@ async def test_pings_go_all_the_way(gateway: Running, hub: Hub) -> None:
 
 @pytest.mark.parametrize("size", [FRAME + 1, 4 * 1024 * 1024])
 async def test_a_frame_that_is_too_large_ends_the_connection(gateway: Running, hub: Hub, size: int) -> None:
-    async with socket(gateway, compression=None) as ws:
-        await ws.send(b"x" * FRAME)
-        assert await ws.recv() == b"x" * FRAME
-        await ws.send(b"x" * size)
-        with pytest.raises(ConnectionClosed):
-            await ws.recv()
+    ws = await socket(gateway, compression=None)  # no `async with`: asyncio may fail to close what ended with much left to write
+    await ws.send(b"x" * FRAME)
+    assert await ws.recv() == b"x" * FRAME
+    await ws.send(b"x" * size)
+    with pytest.raises(ConnectionClosed):
+        await ws.recv()
 
     assert ws.close_code == 1009
 
