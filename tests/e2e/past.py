@@ -16,6 +16,7 @@ from services.profiles.actions.calendar import MOST_DAYS_OFF, MOST_WINDOWS
 from shared.auth import Principal
 from shared.db import Database, Tx
 from shared.tokens import Role
+from tests.waiting import eventually
 
 FILL = """
 INSERT INTO windows (tutor_id, on_date, start_minute, end_minute)
@@ -25,6 +26,11 @@ FROM generate_series(0, %(windows)s::int - 1) n
 TAKE_OFF = """
 INSERT INTO days_off (tutor_id, first_date, last_date)
 SELECT %(tutor_id)s::bigint, current_date + n, current_date + n FROM generate_series(100, 99 + %(days)s::int) n
+"""
+
+HEARD_OF = """
+SELECT EXISTS (SELECT FROM accounts WHERE id = %(student_id)s::bigint)
+  AND EXISTS (SELECT FROM tutors WHERE id = %(tutor_id)s::bigint AND status = 'approved')
 """
 
 
@@ -93,6 +99,8 @@ async def _completed(tx: Tx, pair: Pair, hours_ago: int) -> Booking:
 
 
 async def _confirmed(tx: Tx, pair: Pair, start_at: datetime) -> Booking:
+    heard_of = {"student_id": pair.student_id, "tutor_id": pair.tutor_id}
+    await eventually(lambda: tx.value(HEARD_OF, **heard_of))  # a request would have their owners asked meanwhile
     wish: dict[str, Any] = {"tutor_profile_id": pair.tutor_id, "start_at": start_at, "lesson_type": "online"}
     booking = await lessons.book(tx, pair.student, BookRequest(**wish), start_at - timedelta(days=2))
     return await moves.confirm(tx, pair.tutor, booking.id, start_at - timedelta(days=1, hours=20))
