@@ -57,9 +57,10 @@ class Lesson:
     price: Decimal
     times_moved: int
     free_cancellation: bool
-    """The tutor moved it, or is away: the student may cancel with a full refund until the start."""
+    """The tutor moved it, or is away: the student may cancel with a full refund until the start, or until the tutor agrees to
+    another time that the student asked for."""
     moved_from: datetime | None
-    """The start that the tutor had agreed to, while the student's wish for another one is not answered."""
+    """The start that counted when the student asked for another one, until the tutor answers; None for a first request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,9 @@ def moved(lesson: Lesson, move: Move, by: By, now: datetime) -> Verdict:
         raise OutsideNoShowWindow
     changes: dict[str, Any] = {"status": status, "remind_at": None}
     if status is Status.CONFIRMED:
+        imposed = lesson.free_cancellation and lesson.moved_from is None  # by the tutor, and not what the student asked for since
         changes = {"status": status, "remind_at": next_reminder(lesson.start_at, now), "moved_from": None}
+        changes["free_cancellation"] = imposed
     return Verdict(_with(lesson, **changes), _is_paid_back(lesson, move, by, now))
 
 
@@ -125,18 +128,20 @@ def rescheduled(lesson: Lesson, start_at: datetime, by: By, now: datetime) -> Ve
     if start_at == lesson.start_at:
         raise SameTime
     check_start(start_at, now)
-    agreed = lesson.start_at if lesson.status == Status.CONFIRMED else lesson.moved_from
+    # The tutor's move answers whatever the student asked for, and is nothing that could be waited for longer than the request.
+    agreed = None if by is By.TUTOR else lesson.start_at if lesson.status == Status.CONFIRMED else lesson.moved_from
+    deadline = lesson.respond_by if by is By.TUTOR and status is Status.PENDING else now + ANSWER_WITHIN
     return Verdict(
         _with(
             lesson,
             status=status,
             start_at=start_at,
             end_at=start_at + (lesson.end_at - lesson.start_at),
-            respond_by=min(now + ANSWER_WITHIN, start_at),
+            respond_by=min(deadline, start_at),
             remind_at=next_reminder(start_at, now) if status == Status.CONFIRMED else None,
             times_moved=lesson.times_moved + 1,
-            free_cancellation=by is By.TUTOR,
-            moved_from=agreed if status is Status.PENDING else None,
+            free_cancellation=by is By.TUTOR or (lesson.free_cancellation and agreed is not None),
+            moved_from=agreed,
         )
     )
 

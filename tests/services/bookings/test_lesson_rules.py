@@ -73,6 +73,28 @@ def test_the_time_a_tutor_agreed_to_is_kept_until_another_one_is() -> None:
     assert rules.rescheduled(lesson(Status.PENDING), NOW + 72 * HOUR, By.STUDENT, NOW).lesson.moved_from is None
 
 
+@pytest.mark.parametrize("before", [Status.PENDING, Status.CONFIRMED])
+def test_asking_for_another_time_than_the_tutor_chose_costs_nothing(before: Status) -> None:
+    """The student could have cancelled free; the tutor's answer to the student's own wish ends that, another move does not."""
+    imposed = rules.rescheduled(lesson(before), NOW + 20 * HOUR, By.TUTOR, NOW).lesson
+    asked = rules.rescheduled(imposed, NOW + 72 * HOUR, By.STUDENT, NOW).lesson
+    once_more = rules.rescheduled(asked, NOW + 22 * HOUR, By.TUTOR, NOW).lesson
+    late = NOW + 19 * HOUR
+
+    for waits in (imposed, asked, once_more):
+        assert rules.moved(waits, Move.CANCEL, By.STUDENT, late).paid_back
+    answered = rules.moved(asked, Move.CONFIRM, By.TUTOR, NOW).lesson
+    assert rules.moved(answered, Move.CANCEL, By.STUDENT, NOW + 48 * HOUR).paid_back
+    assert not rules.moved(answered, Move.CANCEL, By.STUDENT, NOW + 49 * HOUR).paid_back
+
+
+def test_a_time_that_the_tutor_chose_for_a_request_is_free_to_cancel_when_it_is_confirmed() -> None:
+    imposed = rules.rescheduled(lesson(Status.PENDING), NOW + 20 * HOUR, By.TUTOR, NOW).lesson
+    confirmed = rules.moved(imposed, Move.CONFIRM, By.TUTOR, NOW).lesson
+
+    assert rules.moved(confirmed, Move.CANCEL, By.STUDENT, NOW + 19 * HOUR).paid_back
+
+
 @pytest.mark.parametrize("by", [By.STUDENT, By.TUTOR])
 @pytest.mark.parametrize("starts_in", [timedelta(0), -timedelta(minutes=30)])
 def test_a_started_lesson_is_not_cancelled(by: By, starts_in: timedelta) -> None:
@@ -91,6 +113,15 @@ def test_a_request_is_over_at_its_deadline_even_before_the_worker_comes(move: Mo
 def test_a_request_is_to_be_answered_within_a_day_or_before_it_starts() -> None:
     assert rules.requested(NOW + 48 * HOUR, 60, Decimal(1), NOW).respond_by == NOW + 24 * HOUR
     assert rules.requested(NOW + 2 * HOUR, 60, Decimal(1), NOW).respond_by == NOW + 2 * HOUR
+
+
+def test_a_tutor_who_moves_a_request_has_no_longer_to_answer_it() -> None:
+    asked = lesson(Status.PENDING)
+    later = NOW + 5 * HOUR
+
+    assert rules.rescheduled(asked, NOW + 72 * HOUR, By.TUTOR, later).lesson.respond_by == asked.respond_by
+    assert rules.rescheduled(asked, NOW + 20 * HOUR, By.TUTOR, later).lesson.respond_by == NOW + 20 * HOUR
+    assert rules.rescheduled(asked, NOW + 72 * HOUR, By.STUDENT, later).lesson.respond_by == later + 24 * HOUR
 
 
 @pytest.mark.parametrize(
