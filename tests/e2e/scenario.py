@@ -2,6 +2,7 @@
 
 from uuid import uuid4
 
+from tests import images
 from tests.e2e import past
 from tests.e2e.authorisation.things import in_days
 from tests.e2e.files import file
@@ -171,4 +172,6 @@ class Scenario(Lessons):
         ]
         for person, path, body in used:
             await person.call("POST", path, 201, json=body, headers={"Idempotency-Key": key})
+        picture = ("me.png", images.picture(size=(8, 8)), "image/png")
+        await self.student.call("POST", "/api/users/me/avatar", 201, files={"file": picture}, headers={"Idempotency-Key": key})
         return known | {"key": key}

@@ -1,5 +1,7 @@
 """The signed-in account's preferences, currency and picture."""
 
+import hashlib
+
 from fastapi import APIRouter, Request
 
 from services.auth.actions import accounts, avatars
@@ -17,6 +19,7 @@ from services.auth.views import (
 )
 from shared.auth import Actor, Now
 from shared.db import Reading, Transaction
+from shared.idempotency import OnceOnly
 from shared.uploads import PICTURE_BODY, drawn_picture
 
 router = APIRouter(prefix="/api/users", tags=["User Management"])
@@ -24,13 +27,23 @@ router = APIRouter(prefix="/api/users", tags=["User Management"])
 
 @router.post("/me/avatar", status_code=201, openapi_extra=PICTURE_BODY)
 async def upload_avatar(
-    request: Request, actor: Actor, base: Base, drawing: Drawing, files: Files, settings: Settings, now: Now
+    request: Request, actor: Actor, base: Base, drawing: Drawing, files: Files, settings: Settings, now: Now, once: OnceOnly
 ) -> UploadedAvatarView:
     """Upload a picture: JPEG, PNG, GIF or WebP, up to 5 MiB."""
-    name = await avatars.store(base, files, await drawn_picture(request, drawing))
+    picture = await drawn_picture(request, drawing)
+    fingerprint = ("avatar", hashlib.sha256(picture).hexdigest())
+    async with base.reading() as tx:  # what was uploaded before is not stored
+        known = await once.remembered(tx, actor, fingerprint, UploadedAvatarView)
+    if known is not None:
+        return known
+    name = await avatars.store(base, files, picture)
     async with base.transaction() as tx:
-        account = await avatars.put(tx, await accounts.me_locked(tx, actor), name, settings.avatars_url)
-    return UploadedAvatarView(avatar_url=f"{settings.avatars_url}/{account.avatar_name}", uploaded_at=now)
+
+        async def put() -> UploadedAvatarView:
+            account = await avatars.put(tx, await accounts.me_locked(tx, actor), name, settings.avatars_url)
+            return UploadedAvatarView(avatar_url=f"{settings.avatars_url}/{account.avatar_name}", uploaded_at=now)
+
+        return await once(tx, actor, fingerprint, UploadedAvatarView, put)
 
 
 @router.get("/me/avatar")

@@ -79,6 +79,19 @@ async def test_another_picture_has_another_address_and_the_old_file_is_deleted_l
     assert await stale(service) == []
 
 
+async def test_a_picture_that_is_sent_twice_with_one_key_is_stored_once(service: Harness) -> None:
+    person = service.person(await account(service))
+    key = {"Idempotency-Key": "p-1"}
+
+    first, again = [await person.post("/api/users/me/avatar", files=png(), headers=key) for _ in range(2)]
+    other = await person.post("/api/users/me/avatar", files=png(content=images.picture(size=(8, 8))), headers=key)
+
+    assert (first.status_code, again.status_code, again.json()) == (201, 201, first.json())
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
+    assert await stale(service) == []
+    assert (await person.get("/api/users/me/avatar")).json()["avatar_url"] == first.json()["avatar_url"]
+
+
 async def test_a_picture_that_is_gone_is_404_for_those_who_know_it_too(service: Harness) -> None:
     for condition in ("*", f'"{"0" * 32}"'):
         answer = await service.client().get(f"/api/avatars/{'0' * 32}.webp", headers={"If-None-Match": condition})

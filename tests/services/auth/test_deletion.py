@@ -145,7 +145,8 @@ async def test_a_purge_anonymises_for_good_what_was_deleted_long_ago(service: Ha
     admin_id, admin = await administrator(service)
     old, recent = await account(service), await account(service, "recent@example.com")
     await signed_in(service)
-    await service.person(old).post("/api/users/me/avatar", files={"file": ("me.png", images.picture(), "image/png")})
+    picture, key = {"file": ("me.png", images.picture(), "image/png")}, {"Idempotency-Key": "p-1"}
+    await service.person(old).post("/api/users/me/avatar", files=picture, headers=key)
     await service.person(old).put("/auth/me", json={"phone": "+380441234567"})
     await deleted_days_ago(service, old, 91)
     await deleted_days_ago(service, recent, 89)
@@ -163,6 +164,7 @@ async def test_a_purge_anonymises_for_good_what_was_deleted_long_ago(service: Ha
     assert "john" not in str(data).lower()
     async with service.database.reading() as tx:
         assert await tx.value("SELECT count(*) FROM sessions") == 0
+        assert await tx.value("SELECT count(*) FROM idempotency_keys") == 0
         assert await tx.value("SELECT count(*) FROM stale_files") == 1
     (audit,) = await audited(service)
     assert (audit["action"], audit["actor_id"], audit["target_id"]) == ("user_purged", admin_id, old)
