@@ -1,6 +1,7 @@
 """Pictures of people: whatever comes in is decoded and written anew, so that nothing but pixels survives."""
 
 import io
+import re
 from pathlib import PurePath
 
 from PIL import Image, ImageOps
@@ -9,9 +10,12 @@ from shared.errors import BadRequest, UnsupportedMediaType
 
 MAX_BYTES = 5 * 1024 * 1024
 MAX_PIXELS = 16_000_000  # decoded, each takes four bytes, and a few times that while the picture is made smaller
+MAX_PIXELS_OF_JPEG = 32_000_000  # decoded at a fraction of its size: as many as cameras take; at worst the memory of a WebP
 SIDE = 512  # pixels, at most
 TYPES = {"image/jpeg": "JPEG", "image/jpg": "JPEG", "image/png": "PNG", "image/gif": "GIF", "image/webp": "WEBP"}
-EXTENSIONS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".gif": "GIF", ".webp": "WEBP"}
+JPEGS = (".jpg", ".jpeg", ".jpe", ".jfif")
+EXTENSIONS = dict.fromkeys(JPEGS, "JPEG") | {".png": "PNG", ".gif": "GIF", ".webp": "WEBP"}
+EXTENSION = re.compile(r"\.[a-z][a-z0-9]{0,5}")  # "at 10.30" and "Mr. Smith" end with none
 UNTOLD = ("", "application/octet-stream")  # types that say nothing
 
 
@@ -24,7 +28,9 @@ class LyingPicture(BadRequest):
 
 
 class TooManyPixels(BadRequest):
-    detail = f"The picture is too large: at most {MAX_PIXELS // 1_000_000} million pixels."
+    detail = (
+        f"The picture is too large: at most {MAX_PIXELS // 1_000_000} million pixels, a JPEG {MAX_PIXELS_OF_JPEG // 1_000_000}."
+    )
 
 
 class NotAPictureType(UnsupportedMediaType):
@@ -35,6 +41,7 @@ def claimed_formats(content_type: str, filename: str) -> set[str]:
     """What the client says the file is. Raises `NotAPictureType` when it says that it is no picture we take."""
     content_type = content_type.partition(";")[0].strip().lower()
     extension = PurePath(filename).suffix.lower()
+    extension = extension if EXTENSION.fullmatch(extension) else ""
     if content_type not in UNTOLD and content_type not in TYPES:
         raise NotAPictureType
     if content_type in UNTOLD and extension and extension not in EXTENSIONS:
@@ -53,7 +60,7 @@ def reencode(content: bytes, claimed: set[str]) -> bytes:
             found = "JPEG" if picture.format == "MPO" else picture.format  # several in one file: phones' portraits
             if claimed - {found}:
                 raise LyingPicture
-            if picture.width * picture.height > MAX_PIXELS:
+            if picture.width * picture.height > (MAX_PIXELS_OF_JPEG if found == "JPEG" else MAX_PIXELS):
                 raise TooManyPixels
             return _encoded(picture)
     except BadRequest:

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,7 @@ from shared.errors import Refusal
 from shared.pictures import LyingPicture, NotAPicture, NotAPictureType, TooManyPixels, claimed_formats, reencode
 from tests import images
 
+LARGEST_JPEG = (8000, 4000)
 MEASURED = """
 import re, sys
 from shared.pictures import reencode
@@ -102,6 +104,12 @@ def test_bombs_are_refused_without_being_decoded(side: int) -> None:
         reencode(images.bomb(side), set())
 
 
+def test_a_camera_takes_more_pixels_than_a_bomb_may_have() -> None:
+    assert images.read(reencode(images.picture("JPEG", LARGEST_JPEG), {"JPEG"})).size == (512, 256)
+    with pytest.raises(TooManyPixels):
+        reencode(images.picture("JPEG", (LARGEST_JPEG[0] + 8, LARGEST_JPEG[1])), {"JPEG"})
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -134,6 +142,9 @@ def test_a_picture_of_another_format_than_it_claims_is_refused() -> None:
         ("application/octet-stream", "me.webp", {"WEBP"}),
         ("", "blob", set()),
         ("image/png", "me.gif", {"PNG", "GIF"}),
+        ("image/jpeg", "me.jfif", {"JPEG"}),
+        ("image/png", "Screenshot at 10.30", {"PNG"}),
+        ("", "Mr. Smith", set()),
     ],
 )
 def test_type_and_name_claim_a_format(content_type: str, filename: str, claimed: set[str]) -> None:
@@ -174,10 +185,19 @@ def test_damaged_pictures_are_read_or_refused_but_never_fail(noise: bytes, at: i
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells the peak of one process")
-@pytest.mark.parametrize(("format_", "mode", "most"), [("PNG", "RGBA", 130), ("JPEG", "CMYK", 130), ("WEBP", "RGB", 300)])
-def test_the_largest_picture_takes_little_memory(format_: str, mode: str, most: int) -> None:
-    """A few kilobytes must not be able to have the process killed. WebP's decoder alone needs three times as much."""
-    content = images.picture(format_, (4000, 4000), mode)
+@pytest.mark.parametrize(
+    ("format_", "mode", "options", "most"),
+    [
+        ("PNG", "RGBA", {}, 130),
+        ("JPEG", "CMYK", {}, 130),
+        ("JPEG", "CMYK", {"progressive": True}, 330),
+        ("WEBP", "RGB", {}, 300),
+    ],
+)
+def test_the_largest_picture_takes_little_memory(format_: str, mode: str, options: dict[str, Any], most: int) -> None:
+    """A few kilobytes must not be able to have the process killed. WebP's decoder alone needs three times as much, and a JPEG
+    that comes in passes is held whole until the last of them."""
+    content = images.picture(format_, LARGEST_JPEG if format_ == "JPEG" else (4000, 4000), mode, **options)
 
     peak = subprocess.run([sys.executable, "-c", MEASURED], input=content, capture_output=True, check=True, timeout=60).stdout
 
