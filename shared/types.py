@@ -5,8 +5,9 @@ import unicodedata
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
+from importlib.resources import files
 from typing import Annotated
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from pydantic import (
     AfterValidator,
@@ -23,7 +24,9 @@ _LINE_BREAK = re.compile(r"[\t\n\r]")
 _MARKS_AS_STARTERS = "\u0f73\u0f75\u0f81"  # of class 0, and yet they decompose to marks only
 _SHRINKS_BY = 4  # code points that NFC makes one of, at most
 MAX_MARKS = 30  # in a row: the stream-safe format of UAX 15
-_ZONES = frozenset(available_timezones())
+# The database's own list: what lies in a machine's folder of zones differs, and has "localtime" in it, which is wherever that
+# machine is. "Factory" is the database's word for a clock that nobody has set.
+_ZONES = frozenset(files("tzdata").joinpath("zones").read_text().split()) - {"Factory"}
 MAX_ID = 2**63 - 1
 
 
@@ -92,7 +95,7 @@ SearchTerm = Annotated[str, BeforeValidator(_clean(100)), _length(100), AfterVal
 Reason = Annotated[str, BeforeValidator(_clean(500)), _length(500), AfterValidator(_no_control)]
 Note = Annotated[str, BeforeValidator(_clean(2000)), _length(2000), AfterValidator(_no_control)]
 LongText = Annotated[str, BeforeValidator(_clean(5000)), _length(5000), AfterValidator(_no_control)]
-TimeZone = Annotated[str, StringConstraints(max_length=64), AfterValidator(_zone)]
+TimeZone = Annotated[str, StringConstraints(strip_whitespace=True, max_length=64), AfterValidator(_zone)]
 Id = Annotated[int, Field(gt=0, le=MAX_ID)]
 
 Instant = Annotated[

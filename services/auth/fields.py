@@ -81,4 +81,4 @@ Password = Annotated[str, BeforeValidator(_composed), StringConstraints(min_leng
 GivenPassword = Annotated[str, StringConstraints(max_length=128), WrapValidator(_as_given)]
 """One to be compared: what may be chosen is no concern of it. As it was typed, because those set first were kept so."""
 Phone = Annotated[str, StringConstraints(max_length=64), AfterValidator(normal_phone)]
-Currency = Annotated[str, AfterValidator(_known_currency)]
+Currency = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_known_currency)]

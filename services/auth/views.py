@@ -11,7 +11,7 @@ from shared.types import Id, Instant, Name, Reason, TimeZone
 
 UNSENT: Any = Field(default_factory=lambda: None)
 """The field may be left out, which changes nothing; null is refused where the type does not take it."""
-Secret = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+Secret = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 
 
 class RegisterRequest(BaseModel):

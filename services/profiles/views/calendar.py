@@ -3,7 +3,7 @@
 import datetime
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, RootModel, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, RootModel, StringConstraints, model_validator
 
 from services.profiles.queries.calendar import DayOff, Window
 from services.profiles.rules.calendar import DAY_NAMES, LONGEST_BREAK, Span, clock, minute_of
@@ -21,7 +21,7 @@ def _day_name(value: object) -> object:
     return name
 
 
-Clock = Annotated[str, AfterValidator(_checked_clock)]
+Clock = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_checked_clock)]
 DayName = Annotated[str, BeforeValidator(_day_name)]
 
 

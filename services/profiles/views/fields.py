@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, StringConstraints
 
 from services.profiles import reference
 
@@ -36,7 +36,7 @@ def _language(value: object) -> object:
 
 Kept = Annotated[T | None, AfterValidator(_given)]
 """A field of a PATCH that may be left out but not be null."""
-Currency = Annotated[str, AfterValidator(_currency)]
+Currency = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_currency)]
 Year = Annotated[int, AfterValidator(_not_in_the_future)]
 Language = Annotated[str, BeforeValidator(_language)]
 """An ISO 639-1 code; accepted as an English name too."""
