@@ -1,12 +1,17 @@
 """Configuration of a process, read once from the environment (or `.env`) into one typed object."""
 
 import sys
-from typing import Literal, Self, TypeVar
+from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 S = TypeVar("S", bound="Settings")
+
+
+def _base(url: str) -> str:
+    """Paths are put behind it."""
+    return url.rstrip("/")
 
 
 class Settings(BaseSettings):
@@ -17,7 +22,7 @@ class Settings(BaseSettings):
     env: Literal["local", "production"] = Field("production", validation_alias="EDUSTREAM_ENV")
     host: str = Field("127.0.0.1", validation_alias="EDUSTREAM_HOST")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", validation_alias="LOG_LEVEL")
-    public_url: str = Field("http://localhost:8000", validation_alias="PUBLIC_URL")
+    public_url: Annotated[str, AfterValidator(_base)] = Field("http://localhost:8000", validation_alias="PUBLIC_URL")
     auth_url: str = Field("http://127.0.0.1:8001", validation_alias="AUTH_URL")
     otlp_endpoint: str = Field("", pattern="^(https?://.+)?$", validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT")
     amqp_url: str = Field(validation_alias="AMQP_URL", repr=False)

@@ -55,7 +55,7 @@ class AuthSettings(ServiceSettings):
     @property
     def avatars_url(self) -> str:
         """What pictures are served below."""
-        return f"{self.public_url.rstrip('/')}/api/avatars"
+        return f"{self.public_url}/api/avatars"
 
     @property
     def objects_url(self) -> str:

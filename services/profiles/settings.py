@@ -17,7 +17,7 @@ class ProfilesSettings(ServiceSettings):
     @property
     def photos_url(self) -> str:
         """What photos are served below."""
-        return f"{self.public_url.rstrip('/')}/api/tutors/photos"
+        return f"{self.public_url}/api/tutors/photos"
 
     @property
     def objects_url(self) -> str:
