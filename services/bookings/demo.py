@@ -17,6 +17,7 @@ from shared.worker import Runtime
 
 PAIRS = "SELECT DISTINCT student_id, tutor_id FROM bookings ORDER BY tutor_id, student_id LIMIT 12"
 WEEKS_BACK = (9, 6, 3, 2, 1)
+ENDINGS = (Move.COMPLETE, Move.COMPLETE, Move.MISS_STUDENT, Move.EXPIRE, Move.COMPLETE, Move.MISS_TUTOR)
 COMMENTS = (
     (5, "Excellent tutor! Very patient and knowledgeable."),
     (4, "Clear explanations and good exercises. We ran out of time once."),
@@ -37,7 +38,7 @@ async def demo(runtime: Runtime) -> None:
         raise SystemExit("Demo data is for EDUSTREAM_ENV=local only.")
     async with runtime.database.reading() as tx:
         pairs = await tx.all(Pair, PAIRS)
-    endings, words = itertools.cycle((Move.COMPLETE, Move.COMPLETE, Move.MISS_STUDENT, Move.EXPIRE)), itertools.cycle(COMMENTS)
+    endings, words = itertools.cycle(ENDINGS), itertools.cycle(COMMENTS)
     for number, (pair, weeks) in enumerate(itertools.product(pairs, WEEKS_BACK)):
         async with runtime.database.transaction() as tx:
             await past_lesson(tx, pair, datetime.now(UTC) - timedelta(weeks=weeks, hours=2 * number), next(endings), next(words))
@@ -58,6 +59,9 @@ async def past_lesson(tx: Tx, pair: Pair, around: datetime, ending: Move, words:
         await moves.carry_out(tx, booking, Move.EXPIRE, By.SYSTEM, start_at)
         return
     booking = await moves.confirm(tx, teacher, booking.id, start_at - timedelta(days=2, hours=20))
+    if ending is Move.MISS_TUTOR:
+        await moves.carry_out(tx, booking, Move.MISS_TUTOR, By.SYSTEM, start_at + timedelta(hours=2))
+        return
     if ending is Move.MISS_STUDENT:
         await moves.mark_student_missing(tx, teacher, booking.id, start_at + timedelta(minutes=15))
         return
