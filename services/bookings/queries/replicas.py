@@ -52,6 +52,10 @@ WHERE accounts.version < excluded.version
 ACCOUNT_IS_ACTIVE = "SELECT is_active FROM accounts WHERE id = %(user_id)s::bigint"
 
 FORGET_NOTES = "UPDATE bookings SET notes_student = NULL WHERE student_id = %(user_id)s::bigint AND notes_student IS NOT NULL"
+FORGET_OFFERS = """
+UPDATE packages SET description = NULL
+WHERE tutor_id IN (SELECT id FROM tutors WHERE user_id = %(user_id)s::bigint) AND description IS NOT NULL
+"""
 FORGET_REASONS = """
 UPDATE bookings SET reason = NULL
 WHERE reason IS NOT NULL

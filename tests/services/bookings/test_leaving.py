@@ -24,6 +24,7 @@ from tests.services.bookings.people import (
     purged,
     rows,
 )
+from tests.services.bookings.sales import offered
 from tests.waiting import eventually
 
 WAITING: LiteralString = """
@@ -178,6 +179,7 @@ async def test_a_purged_tutor_is_forgotten_and_their_lessons_to_come_cancelled(s
     tutor, student = await a_tutor(service), await a_student(service)
     booking, declined = await student.books(tutor, in_days(3)), await student.books(tutor, in_days(4))
     await tutor.client.post(f"/api/tutor/bookings/{declined['id']}/decline", json={"reason": "John is ill"})
+    await offered(tutor, description="Lessons at John's")
 
     await purged(service, tutor.user_id, "tutor")
 
@@ -185,6 +187,7 @@ async def test_a_purged_tutor_is_forgotten_and_their_lessons_to_come_cancelled(s
     assert [(d["status"], d["refund_amount"]) for d in details] == [("CANCELLED", 45.0), ("DECLINED", 45.0)]
     assert {d["tutor"]["name"] for d in details} == {"Deleted user"}
     assert "John" not in str(details)
+    assert await rows(service, "SELECT description FROM packages") == [{"description": None}]
 
 
 async def test_a_purge_that_was_lost_is_made_up_for_by_what_auth_says_again(service: Harness) -> None:
