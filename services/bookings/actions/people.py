@@ -24,7 +24,7 @@ async def know(tx: Tx, event: AccountEvent, now: datetime, *, again: bool = Fals
 
 
 async def _forget(tx: Tx, user_id: int, now: datetime) -> None:
-    """Cancel what the person was still to attend, close their purchases, and drop the words they left with their lessons and packages."""
+    """Cancel what the person was still to attend, close their purchases, and drop what they wrote for lessons and packages."""
     await moves.cancel_all_of(tx, user_id, now)
     await credits.pay_back_all(tx, user_id, student_too=True, now=now)
     for statement in FORGET:
