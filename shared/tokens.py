@@ -95,8 +95,7 @@ class KeySet:
         self._withdrawn = withdrawn
         self._keys: dict[str, jwt.PyJWK] = {}
         self._had_at = self._tried_at = float("-inf")
-        self._asking = asyncio.Lock()
-        self._beside: asyncio.Task[None] | None = None
+        self._asking: asyncio.Task[None] | None = None
 
     @property
     def age(self) -> float:
@@ -123,25 +122,30 @@ class KeySet:
 
     def renew(self) -> None:
         """Ask beside whatever is going on, if it is time."""
-        if self.age > KEYS_FOR and time.monotonic() - self._tried_at > ASK_AGAIN and not self._asking.locked():
-            self._beside = asyncio.ensure_future(self._ask())  # kept, or the task could be collected while it runs
+        if self.age > KEYS_FOR and time.monotonic() - self._tried_at > ASK_AGAIN:
+            self._question()
 
     async def _ask(self) -> None:
-        tried = self._tried_at
-        async with self._asking:
-            if self._tried_at != tried:  # somebody else asked while this one waited
-                return
-            try:
-                document = await self._fetch()
-                keys = {k["kid"]: jwt.PyJWK.from_dict(k) for k in document["keys"]}
-            except (httpx.HTTPError, OSError, ValueError, KeyError, TypeError, jwt.PyJWTError) as error:
-                log.warning("keys_unreachable", error=type(error).__name__)
-            else:
-                if self._keys.keys() - keys.keys():
-                    self._withdrawn()
-                self._keys, self._had_at = keys, time.monotonic()
-            finally:
-                self._tried_at = time.monotonic()
+        """One question for all who wait, which goes on when one of them leaves, though it were the one that began it."""
+        await asyncio.shield(self._question())
+
+    def _question(self) -> "asyncio.Task[None]":
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(self._renew())
+        return self._asking
+
+    async def _renew(self) -> None:
+        try:
+            document = await self._fetch()
+            keys = {k["kid"]: jwt.PyJWK.from_dict(k) for k in document["keys"]}
+        except (httpx.HTTPError, OSError, ValueError, KeyError, TypeError, jwt.PyJWTError) as error:
+            log.warning("keys_unreachable", error=type(error).__name__)
+        else:
+            if self._keys.keys() - keys.keys():
+                self._withdrawn()
+            self._keys, self._had_at = keys, time.monotonic()
+        finally:
+            self._tried_at = time.monotonic()
 
 
 class TokenVerifier:

@@ -214,6 +214,24 @@ async def test_a_new_key_is_learnt_from_the_first_token_that_names_it(auth: Auth
     assert (await verifier.verify(signed(payload(), OTHER_KEY))).user_id == 7
 
 
+async def test_a_request_that_ends_does_not_take_the_answer_from_those_who_wait_for_it_too(auth: Auth, clock: Clock) -> None:
+    verifier = TokenVerifier(auth.fetch)
+    await verifier.verify(token(7))
+    auth.keys.append(OTHER_KEY)
+    auth.hangs.clear()
+    clock.ahead = tokens.ASK_AGAIN + 0.1
+    fresh = signed(payload(), OTHER_KEY)
+
+    first, *others = [asyncio.ensure_future(verifier.verify(fresh)) for _ in range(5)]
+    await eventually(lambda: _true(auth.asked == 2))
+    first.cancel()
+    await asyncio.wait({first})
+    auth.hangs.set()
+
+    assert {claims.user_id for claims in await asyncio.gather(*others)} == {7}
+    assert auth.asked == 2
+
+
 async def test_forged_key_names_do_not_flood_auth(auth: Auth) -> None:
     verifier = TokenVerifier(auth.fetch)
     for number in range(50):
