@@ -1,15 +1,21 @@
-"""Taking a picture from a multipart request, without ever holding more of it than is allowed."""
+"""Taking files from multipart requests, without ever holding more of them than is allowed."""
 
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from fastapi import Request
 from starlette.datastructures import UploadFile
 from starlette.types import Message
 
-from shared.errors import Invalid, TooLarge
+from shared.auth import Principal
+from shared.errors import Invalid, TooLarge, Unavailable
 from shared.pictures import MAX_BYTES, claimed_formats, reencode
 from shared.threads import Threads
 
+MOST, MOST_EACH = 12, 6
+RETRY_AFTER = 5
 AROUND = 64 * 1024  # bytes of multipart headers and other fields that may surround the file
 PICTURE_BODY = {
     "requestBody": {
@@ -31,10 +37,35 @@ class PictureTooLarge(TooLarge):
     detail = f"The file is too large: at most {MAX_BYTES // 1024 // 1024} MiB."
 
 
-async def drawn_picture(request: Request, drawing: Threads) -> bytes:
+class Uploads:
+    """Those that this process takes in at once. Each is held whole, as a temporary file while it comes and in memory then: a few
+    people who send many, slowly, would fill both, and the process would be killed with everything that others do in it."""
+
+    def __init__(self) -> None:
+        self._of: Counter[int] = Counter()
+
+    @contextmanager
+    def one(self, user_id: int) -> Iterator[None]:
+        """Hold a place. Raises `Unavailable` when there is none, or this person has enough of them."""
+        if self._of.total() >= MOST or self._of[user_id] >= MOST_EACH:
+            raise Unavailable("Too many files are being sent at the moment. Try again.", retry_after=RETRY_AFTER)
+        self._of[user_id] += 1
+        try:
+            yield
+        finally:
+            self._of[user_id] -= 1
+            self._of += Counter()  # forgets who has none
+
+
+UPLOADS = Uploads()
+"""Of this process."""
+
+
+async def drawn_picture(request: Request, drawing: Threads, actor: Principal) -> bytes:
     """The picture in the form's `file`, decoded and encoded anew. Raises `PictureTooLarge`, and what `pictures` raises."""
-    content, claimed = await _read(request)
-    return await drawing.run(reencode, content, claimed)
+    with UPLOADS.one(actor.user_id):
+        content, claimed = await _read(request)
+        return await drawing.run(reencode, content, claimed)
 
 
 async def _read(request: Request) -> tuple[bytes, set[str]]:

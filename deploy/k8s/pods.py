@@ -85,7 +85,7 @@ def _spec(name: str, kind: str, container: Json) -> Json:
             }
         ],
         "containers": [container],
-        "volumes": [{"name": "tmp", "emptyDir": {"sizeLimit": "64Mi"}}],
+        "volumes": [{"name": "tmp", "emptyDir": {"sizeLimit": "128Mi"}}],
     }
 
 

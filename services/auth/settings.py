@@ -31,8 +31,8 @@ class AuthSettings(ServiceSettings):
     """A rotated key is published so long before it signs, so that every verifier knows it by then (they ask every 5 minutes)."""
     hashing_threads: int = Field(max(1, (os.cpu_count() or 2) // 2), ge=1, le=64)
     """Argon2 runs on this many threads at once, by default half the processors: a storm of logins slows logins only."""
-    drawing_threads: int = Field(2, ge=1, le=32)
-    """Uploaded pictures are decoded on so many threads at once, each of which may take 150 MB for a moment."""
+    drawing_threads: int = Field(1, ge=1, le=32)
+    """Uploaded pictures are decoded on so many threads at once, each of which may take 260 MB for a moment."""
 
     @field_validator("admin_email", "admin_password", mode="before")
     @classmethod

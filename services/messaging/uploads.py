@@ -9,18 +9,25 @@ from starlette.exceptions import HTTPException
 from starlette.types import Message
 
 from services.messaging.attachments import MAX_SIZE, FileTooLarge
+from shared.auth import bearer
+from shared.errors import Unauthorized
+from shared.uploads import UPLOADS
 
 MAX_BODY = MAX_SIZE + 256 * 1024  # the file, the words and what multipart puts around them
 
 
 class UploadRoute(APIRoute):
-    """A route whose body is counted while it arrives."""
+    """A route whose body is counted while it arrives, from people who are signed in, a few at a time."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
 
         async def bounded(request: Request) -> Response:
-            return await handle(Request(request.scope, _Counted(request).receive))
+            actor = await bearer(request)  # the body is read before what the route depends on
+            if actor is None:
+                raise Unauthorized
+            with UPLOADS.one(actor.user_id):
+                return await handle(Request(request.scope, _Counted(request).receive))
 
         return bounded
 

@@ -12,7 +12,7 @@ class ProfilesSettings(ServiceSettings):
     data: str = Field(".data", validation_alias="EDUSTREAM_DATA")
     """Where photos are kept when no `OBJECT_STORE_URL` is given."""
     drawing_threads: int = Field(1, ge=1, le=16)
-    """Uploaded photos are decoded on so many threads at once, each of which may take 150 MB for a moment."""
+    """Uploaded photos are decoded on so many threads at once, each of which may take 260 MB for a moment."""
 
     @property
     def photos_url(self) -> str:

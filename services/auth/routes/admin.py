@@ -70,7 +70,7 @@ async def update_user_avatar(
     now: Now,
 ) -> UploadedAvatarView:
     """Give somebody another picture."""
-    name = await avatars.store(base, files, await drawn_picture(request, drawing))
+    name = await avatars.store(base, files, await drawn_picture(request, drawing, actor))
     async with base.transaction() as tx:
         await administration.lock_administrators(tx, actor)
         account = await administration.lock(tx, user_id)

@@ -30,7 +30,7 @@ async def upload_avatar(
     request: Request, actor: Actor, base: Base, drawing: Drawing, files: Files, settings: Settings, now: Now, once: OnceOnly
 ) -> UploadedAvatarView:
     """Upload a picture: JPEG, PNG, GIF or WebP, up to 5 MiB."""
-    picture = await drawn_picture(request, drawing)
+    picture = await drawn_picture(request, drawing, actor)
     fingerprint = ("avatar", hashlib.sha256(picture).hexdigest())
     async with base.reading() as tx:  # what was uploaded before is not stored
         known = await once.remembered(tx, actor, fingerprint, UploadedAvatarView)

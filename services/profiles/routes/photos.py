@@ -32,7 +32,7 @@ async def change_photo(
     """A picture (JPEG, PNG, GIF, WebP; at most 5 MiB) that cards show instead of the account's avatar."""
     async with database.transaction() as tx:
         tutor_id = await accounts.own_tutor_id(tx, auth, actor, now)
-    picture = await drawn_picture(request, drawing)  # takes its time: no transaction is open meanwhile
+    picture = await drawn_picture(request, drawing, actor)  # takes its time: no transaction is open meanwhile
     name = await photos.store(database, files, picture)
     async with database.transaction() as tx:
         await tutors.replace_photo(tx, tutor_id, name, now)

@@ -1,6 +1,7 @@
 """Sending files, and who can download them until when."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -45,6 +46,44 @@ async def sweep(service: Harness) -> None:
 async def age_doomed(service: Harness) -> None:
     async with service.database.transaction() as tx:
         await tx.run("UPDATE doomed_files SET due_at = due_at - interval '2 hours'")
+
+
+async def test_few_files_are_taken_in_at_once_and_fewer_of_one_person(service: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is held whole: whoever sends many, slowly, could have the process killed for its memory."""
+    monkeypatch.setattr("shared.uploads.MOST", 4)
+    monkeypatch.setattr("shared.uploads.MOST_EACH", 3)
+    go_on, begun = asyncio.Event(), asyncio.Semaphore(0)
+    form = httpx.Request("POST", "http://x", data={"recipient_id": BOB}, files={"file": ("sheet.pdf", PDF, "image/png")})
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield form.read()[:100]
+        begun.release()
+        await go_on.wait()
+        yield form.read()[100:]
+
+    async def send(user_id: int) -> httpx.Response:
+        client = service.person(user_id, **{"Content-Type": form.headers["content-type"]})
+        return await client.post(PATH, content=slowly())
+
+    sending = [asyncio.create_task(send(user_id)) for user_id in (ANNA, ANNA, ANNA, EVE)]
+    for _ in sending:
+        await begun.acquire()
+    beyond = [await upload(service), await service.person(BOB).post(PATH, files={"file": ("sheet.pdf", PDF, "image/png")})]
+    go_on.set()
+
+    assert [(a.status_code, a.headers["retry-after"]) for a in beyond] == [(503, "5"), (503, "5")]
+    assert [(await done).status_code for done in sending] == [201] * 4
+    assert (await upload(service)).status_code == 201, "a place is given back"
+
+
+async def test_nothing_is_read_of_a_file_from_somebody_who_is_not_signed_in(service: Harness) -> None:
+    async def body() -> AsyncIterator[bytes]:
+        raise AssertionError("it was asked for")
+        yield b""
+
+    answer = await service.client(**{"Content-Type": "multipart/form-data; boundary=x"}).post(PATH, content=body())
+
+    assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized")
 
 
 async def test_a_file_is_sent_and_downloaded_by_both(service: Harness) -> None:
