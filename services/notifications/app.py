@@ -33,9 +33,11 @@ async def setup(app: FastAPI) -> AsyncIterator[None]:
     hub = app.state.hub = Hub(app.state.database, app.state.tokens.revocations)
     here = app.state.presence = Presence(hub, app.state.database)
     wire = app.state.wire = Wire(hub, here, Broker(settings.amqp_url, "notifications"))
-    async with background(wire.run()), background(here.run()), background(hub.sweep()):
-        yield
-    await here.leave()
+    try:
+        async with background(wire.run()), background(here.run()), background(hub.sweep()):
+            yield
+    finally:
+        await here.leave()
 
 
 class Post:

@@ -1,5 +1,6 @@
 """Mails by SMTP."""
 
+import asyncio
 from contextlib import suppress
 from urllib.parse import unquote, urlsplit
 
@@ -9,6 +10,7 @@ from services.notifications.delivery.channel import HandOver, Later, Letter, Ref
 from services.notifications.delivery.wording import Wording, deliverable
 
 TIMEOUT = 15.0  # seconds for each answer of the server
+FAREWELL = 2.0  # seconds to take leave of it
 LOCAL = ("localhost", "127.0.0.1", "::1")
 CLOSING = 421
 
@@ -42,7 +44,8 @@ class SmtpServer:
         client, self._client = self._client, None
         if client is not None:
             with suppress(SMTPException, OSError):
-                await client.quit()
+                async with asyncio.timeout(FAREWELL):  # whatever was asked last may not be answered yet
+                    await client.quit()
             client.close()
 
     async def _connected(self) -> SMTP:

@@ -142,6 +142,8 @@ class Hub:
                     )
                 for message in found:
                     await socket.replay(message.event_id, message.body, PATIENCE)
+                    if socket.is_closed:  # nobody empties its queue any more
+                        return
                 if len(found) < PAGE:
                     # Numbers up to `target` that the log does not have any more are gone for good.
                     socket.position = max(socket.position, target)

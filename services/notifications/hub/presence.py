@@ -30,7 +30,6 @@ class Presence:
         self._hub = hub
         self._database = database
         self._id: UUID = uuid4()
-        self._written: set[int] = set()
         self._beat_at = float("-inf")
         self.changed: set[int] = set()
         """People whose presence changed somewhere, as heard from the broker."""
@@ -56,30 +55,27 @@ class Presence:
     async def _write(self) -> None:
         while self._hub.came_or_went or time.monotonic() - self._beat_at >= BEAT:
             async with self._database.transaction() as tx:
-                some, came, went = await self._next(tx)
+                came, went = await self._next(tx)
                 if came or went:
                     await _lock(tx, sorted(came + went))
                     await tx.run(queries.CAME, hub_id=self._id, user_ids=came)
                     await tx.run(queries.WENT, hub_id=self._id, user_ids=went)
                     await _settle(tx, came + went)
             self._beat_at = time.monotonic()
-            self._written.update(came)
-            self._written.difference_update(went)
             # Whoever moved again during the transaction stays for the next one.
-            self._hub.came_or_went.difference_update(u for u in some if self._hub.has(u) == (u in self._written))
+            self._hub.came_or_went.difference_update(u for u in came if self._hub.has(u))
+            self._hub.came_or_went.difference_update(u for u in went if not self._hub.has(u))
 
-    async def _next(self, tx: Tx) -> tuple[list[int], list[int], list[int]]:
-        """Some of those to look at, and which of them came and went. Every transaction is a heartbeat, too: it holds the hub's
-        row, so that nobody can take the hub for dead while it writes."""
+    async def _next(self, tx: Tx) -> tuple[list[int], list[int]]:
+        """Some of those who came and who went, whatever is written of them: that is not always known, of a commit whose answer
+        was lost. Every transaction is a heartbeat, too: it holds the hub's row, so that nobody can take the hub for dead while
+        it writes."""
         if await tx.value(
             queries.BEAT, id=self._id
         ):  # the first, or somebody had taken it for dead: write down everybody (again)
-            self._written.clear()
             self._hub.came_or_went.update(self._hub.people)
         some = sorted(self._hub.came_or_went)[:BATCH]
-        came = [u for u in some if self._hub.has(u) and u not in self._written]
-        went = [u for u in some if not self._hub.has(u) and u in self._written]
-        return some, came, went
+        return [u for u in some if self._hub.has(u)], [u for u in some if not self._hub.has(u)]
 
     async def _tell(self) -> None:
         """The state is read, not taken from the events: they may overtake each other."""

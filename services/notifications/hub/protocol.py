@@ -1,9 +1,11 @@
 """uvicorn's WebSocket protocol, with two changes: no token in its logs, and closes that a deaf client cannot hold up."""
 
 import logging
+from asyncio import TimerHandle
 from typing import Any, cast
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import Frame
 from websockets.http11 import Request
 
 CUT = "edustream.cut"
@@ -22,6 +24,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         super().__init__(*args, **kwargs)
         self.logger = self.conn.logger = _quiet
         self.conn.debug = False
+        self._hanging_up: TimerHandle | None = None
 
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
@@ -41,6 +44,27 @@ class SocketProtocol(WebSocketsSansIOProtocol):
             self.read_paused = False
             self.transport.resume_reading()
         self.close_timer = self.loop.call_later(GRACE, self.transport.abort)
+
+    def handle_close(self, event: Frame) -> None:
+        super().handle_close(event)
+        self._hang_up()
+
+    def shutdown(self) -> None:
+        """To a connection that is closing uvicorn would send a close all the same, fail, and leave its own shutdown by that."""
+        if not self.transport.is_closing():
+            super().shutdown()
+        self.stop_keepalive()
+        self._hang_up()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        if self._hanging_up is not None:
+            self._hanging_up.cancel()
+
+    def _hang_up(self) -> None:
+        """uvicorn does when all that waits has been sent, and ends its timer before; a client may never take it."""
+        if self.transport.is_closing() and self._hanging_up is None:
+            self._hanging_up = self.loop.call_later(GRACE, self.transport.abort)
 
     def keepalive_timeout(self) -> None:
         """uvicorn would close when all that waits has been sent, which a client that does not read never lets happen."""

@@ -13,6 +13,7 @@ from shared.broker import Broker
 from shared.events.base import Envelope
 from shared.events.notifications import LiveMessagesLogged, PresenceChanged, TypingNoticed
 
+PATIENCE = 1.0  # seconds: whoever types waits for it, and a broker that is full takes nothing
 LENGTH = 100_000  # live events that may wait in the broker for a process that stands still
 
 log = logs.get(__name__)
@@ -40,7 +41,7 @@ class Wire:
             return
         message = aio_pika.Message(event.to_json(), message_id=str(event.event_id), expiration=5)
         try:
-            await self._private.publish(message, event.type, mandatory=False)
+            await self._private.publish(message, event.type, mandatory=False, timeout=PATIENCE)
         except Exception as error:  # the connection just broke; the socket that said it must not break with it
             log.info("typing_dropped", error=repr(error))
 

@@ -72,9 +72,10 @@ class Device:
 class Hub:
     """One process's worth of hub."""
 
-    def __init__(self, app: FastAPI, port: int) -> None:
+    def __init__(self, app: FastAPI, port: int, server: uvicorn.Server, serving: "asyncio.Task[None]") -> None:
         self.app = app
         self.port = port
+        self.server, self.serving = server, serving
 
     @asynccontextmanager
     async def device(self, user_id: int, query: str | None = None, **options: Any) -> AsyncIterator[Device]:
@@ -129,7 +130,7 @@ async def hub_of(**values: Any) -> AsyncIterator[Hub]:
         await _until(lambda: server.started or serving.done())
         app.state.tokens = TokenVerifier(_own_keys, app.state.tokens.revocations)
         await _until(lambda: app.state.wire.is_connected)
-        yield Hub(app, listening.getsockname()[1])
+        yield Hub(app, listening.getsockname()[1], server, serving)
         server.should_exit = True
         await serving
 

@@ -14,10 +14,11 @@ import websockets
 from services.notifications import live, metrics
 from services.notifications.app import forget_live
 from services.notifications.live import Live
+from shared.db import Database
 from shared.worker import Runtime
 from tests.harness import token
 from tests.services.notifications.events import JANE, JOHN, booking, message
-from tests.services.notifications.stage import SERVICE, Device, Hub, Stage
+from tests.services.notifications.stage import SERVICE, Device, Hub, Stage, hub_of
 from tests.waiting import eventually
 
 
@@ -195,6 +196,46 @@ async def test_a_client_that_answers_no_ping_is_gone_however_much_waits_for_it(
         transport.abort()
 
 
+async def test_a_hub_stops_in_order_beside_a_client_that_says_good_bye_and_reads_no_more(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.notifications.hub.protocol.GRACE", 0.2)
+    async with contextlib.AsyncExitStack() as stack:
+        hub = await stack.enter_async_context(hub_of(**stage.values))
+        deaf = await stack.enter_async_context(hub.device(JANE, max_queue=1, close_timeout=0.1))
+        await deaf.ping()
+        transport = deaf.connection.transport
+        transport.pause_reading()
+        for _ in range(200):  # fewer than the queue holds, more than the kernel takes
+            hub.app.state.hub.tell(JANE, "x" * 100_000)
+        leaving = asyncio.create_task(deaf.connection.close())
+        await eventually(lambda: _nobody(hub))
+        hub.server.should_exit = True
+        await hub.serving  # what uvicorn's own shutdown fails with would be raised here
+        transport.abort()
+        await leaving
+
+    database = Database(stage.values["database_url"], 1, "after")
+    await database.open()
+    async with database.reading() as tx:
+        assert await tx.rows("SELECT * FROM connected") == []
+    await database.close()
+
+
+async def test_the_log_is_not_read_on_for_a_client_that_was_cut_off(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.notifications.hub.hub.PATIENCE", 0.5)
+    monkeypatch.setattr("services.notifications.hub.socket.QUEUE", 4)
+    hub = await stage.hub()
+    async with hub.app.state.database.transaction() as tx:
+        await live.append(tx, [Live(JANE, {"type": "test", "text": "x" * 100_000}) for _ in range(200)])
+
+    async with hub.device(JANE, f"?token={token(JANE)}&since=0", max_queue=1) as deaf:
+        deaf.connection.transport.pause_reading()
+        await eventually(lambda: _cut_off(hub, JANE), 10)
+        await eventually(lambda: _is_idle(hub), 3)  # six times the patience, of which each message left would cost one
+        deaf.connection.transport.abort()
+
+
 async def test_messages_older_than_a_day_are_forgotten_and_leave_no_hole_that_anybody_waits_for(stage: Stage) -> None:
     hub = await stage.hub()
     database = hub.app.state.database
@@ -261,6 +302,14 @@ async def _reading(device: Device) -> AsyncIterator[None]:
 
 async def _nobody(hub: Hub) -> bool:
     return not hub.app.state.hub.people
+
+
+async def _cut_off(hub: Hub, user_id: int) -> bool:
+    return all(socket.is_closed for socket in hub.app.state.hub._sockets.get(user_id, ()))
+
+
+async def _is_idle(hub: Hub) -> bool:
+    return not hub.app.state.hub._tasks
 
 
 async def _count(device: Device, most: int) -> int:

@@ -2,9 +2,16 @@
 
 import json
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from typing import Any
+
+import pytest
 
 from services.notifications.hub import presence
+from shared.db import Database, Tx
+from shared.errors import Unavailable
 from shared.events.messaging import BlockChanged
 from shared.events.notifications import PresenceChanged
 from tests.services.notifications.events import EVE, JANE, JOHN, message
@@ -58,6 +65,34 @@ async def test_whoever_comes_and_goes_is_told_to_those_they_write_with(stage: St
         await eve.ping()
         assert "presence" not in eve.kinds()
         assert len([m for m in jane.told if m["type"] == "presence" and "user_id" in m]) == 2
+
+
+async def test_somebody_whose_coming_was_written_though_nobody_was_told_so_goes_all_the_same(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub = await stage.hub()
+    database: Database = hub.app.state.database
+    transaction = database.transaction
+
+    @asynccontextmanager
+    async def answer_is_lost() -> AsyncIterator[Tx]:
+        async with transaction() as tx:
+            yield tx
+        if hub.app.state.hub.people:
+            raise Unavailable
+
+    async def connected() -> list[dict[str, Any]]:
+        async with database.reading() as tx:
+            return await tx.rows("SELECT user_id FROM connected")
+
+    async def nobody_is() -> bool:
+        return not await connected()
+
+    monkeypatch.setattr(database, "transaction", answer_is_lost)
+    async with hub.device(JANE):
+        await eventually(connected)
+
+    await eventually(nobody_is)
 
 
 async def test_presence_is_said_with_growing_versions(stage: Stage) -> None:
