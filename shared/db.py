@@ -15,6 +15,7 @@ from pydantic_core import from_json
 
 from shared import metrics, tracing
 from shared.errors import Unavailable
+from shared.lasting import end_if_cancelled
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -179,6 +180,7 @@ class Database:
             try:
                 connection = await self.pool.getconn()
                 try:
+                    end_if_cancelled()  # whoever had to wait for it may have lost that
                     yield connection
                 finally:
                     await self.pool.putconn(connection)
