@@ -7,6 +7,7 @@ text from our own table or checked against a pattern, and needs no escaping. Que
 import asyncio
 import sys
 import time
+from contextlib import suppress
 from typing import Protocol, TextIO
 
 from gateway.clients import Client
@@ -64,5 +65,6 @@ class AccessLog:
             self._due.cancel()
             self._due = None
         lines, self._lines = self._lines, []
-        self._stream.write("".join(lines))
-        self._stream.flush()
+        with suppress(OSError, ValueError):  # a full disk, a closed pipe: no request must end by that
+            self._stream.write("".join(lines))
+            self._stream.flush()
