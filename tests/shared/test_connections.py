@@ -40,6 +40,34 @@ async def test_a_client_that_vanished_is_noticed_by_the_server_in_seconds(databa
             assert dict(tuple(row) for row in rows) == wanted
 
 
+@pytest.mark.parametrize("turns", range(6))
+async def test_whoever_is_stopped_at_the_moment_a_connection_comes_free_ends(database_url: str, turns: int) -> None:
+    """At some of these turns of the event loop the pool returns the connection, and tells nobody of the cancellation."""
+    database = Database(database_url, 1, "tests waiting")
+    await database.open()
+
+    async def work_on() -> None:
+        async with database.reading():
+            await asyncio.Event().wait()
+
+    async def is_waited_for() -> bool:
+        return database.pool.get_stats().get("requests_waiting") == 1
+
+    async with database.reading():
+        waiting = asyncio.ensure_future(work_on())
+        await eventually(is_waited_for)
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    waiting.cancel()
+    ended, _ = await asyncio.wait({waiting}, timeout=5)
+    waiting.cancel()  # the second time it waits for something that does not lose it
+
+    assert ended
+    async with database.reading() as tx:
+        assert await tx.value("SELECT 1") == 1, "the connection was given back"
+    await database.close()
+
+
 async def test_after_a_long_outage_the_next_request_begins_a_fresh_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
     """Attempts come ever further apart; those of one outage must not go on being rare when it is over."""
     monkeypatch.setattr(db, "RECONNECT", 0.2)
