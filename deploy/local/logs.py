@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 LIMIT = 5_000_000  # bytes; one older file of the same size is kept
@@ -22,12 +23,13 @@ class LogFile:
         self._file = path.open("ab", buffering=0)
 
     def write(self, line: bytes) -> None:
-        """Add one line."""
-        if self._file.tell() + len(line) > self._limit:
-            self._file.close()
-            self._path.replace(self._path.with_suffix(".old.log"))
-            self._file = self._path.open("ab", buffering=0)
-        self._file.write(line + b"\n")
+        """Add one line; lose it where the disk is full, say: whoever is read from here must not be left alone for that."""
+        with suppress(OSError, ValueError):
+            if self._file.tell() + len(line) > self._limit:
+                self._file.close()
+                self._path.replace(self._path.with_suffix(".old.log"))
+                self._file = self._path.open("ab", buffering=0)
+            self._file.write(line + b"\n")
 
     def close(self) -> None:
         """Give the file back."""
@@ -42,9 +44,10 @@ class Terminal:
         self._colours = sys.stdout.isatty() and "NO_COLOR" not in os.environ
 
     def tell(self, name: str, message: str, colour: int = 36) -> None:
-        """Print one line."""
+        """Print one line, if somebody is there to read it: a terminal that was closed ends everything in order all the same."""
         mark = f"\033[{colour}m{name:{self._width}}\033[0m" if self._colours else f"{name:{self._width}}"
-        print(f"{mark} | {message}", flush=True)
+        with suppress(OSError):
+            print(f"{mark} | {message}", flush=True)
 
     def relay(self, name: str, line: str) -> None:
         """Print what a process said if it is a warning or worse, or no log line at all (a traceback, say)."""

@@ -1,5 +1,7 @@
 """Logs are whole in files of bounded size, and few on the terminal."""
 
+import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -41,3 +43,18 @@ def test_the_terminal_shows_warnings_and_what_is_no_log_line(capsys: pytest.Capt
     Terminal(5).relay("auth", line)
 
     assert capsys.readouterr().out == shown
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full")
+def test_a_full_disk_costs_lines_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    log = LogFile(Path("/dev/full"))
+    log.write(b"lost")
+    log.close()
+    log.write(b"late")
+    told = False
+    with suppress(OSError), Path("/dev/full").open("w") as full:  # which cannot be closed in peace
+        monkeypatch.setattr(sys, "stdout", full)
+        Terminal(8).tell("run", "stopping")
+        told = True
+
+    assert told
