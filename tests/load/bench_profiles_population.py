@@ -44,7 +44,10 @@ LANGUAGES = [
 RARE = ["{en,mt}", "{en,is}", "{cy,en}"]
 
 FILL: list[LiteralString] = [
-    "INSERT INTO subjects (name, category) SELECT name, 'STEM' FROM unnest(%(subjects)s::text[]) AS name",
+    """
+    INSERT INTO subjects (id, name, category) OVERRIDING SYSTEM VALUE
+    SELECT number, name, 'STEM' FROM unnest(%(subjects)s::text[]) WITH ORDINALITY AS subject (name, number)
+    """,
     """
     INSERT INTO accounts SELECT n, 1, 'tutor', initcap((%(first)s::text[])[1 + floor(random() * %(firsts)s)]),
       initcap((%(last)s::text[])[1 + name %% 4000] || (%(endings)s::text[])[1 + name / 4000]),
