@@ -117,6 +117,19 @@ async def test_what_the_tutor_moves_stays_and_can_be_cancelled_free_until_the_st
     assert cancelled.json()["refund_amount"] == 45.0
 
 
+async def test_whoever_asks_for_another_time_than_the_tutor_chose_may_still_cancel_free(service: Harness) -> None:
+    tutor, student, booking = await a_lesson(service)
+    path = f"/api/bookings/{booking['id']}"
+    await tutor.client.post(f"{path}/reschedule", json={"new_start_time": in_days(4).isoformat()})
+
+    with clock(service, in_days(4) - 20 * HOUR):
+        asked = await student.client.post(f"{path}/reschedule", json={"new_start_time": in_days(6).isoformat()})
+        cancelled = await student.client.post(f"{path}/cancel")
+
+    assert asked.json()["status"] == "PENDING"
+    assert cancelled.json()["refund_amount"] == 45.0
+
+
 async def test_a_lesson_is_not_moved_onto_another_one(service: Harness) -> None:
     tutor, student, booking = await a_lesson(service)
     await (await a_student(service)).books(tutor, in_days(4))
