@@ -14,7 +14,7 @@ from shared.errors import Invalid, TooLarge, Unavailable
 from shared.pictures import MAX_BYTES, claimed_formats, reencode
 from shared.threads import Threads
 
-MOST, MOST_EACH = 12, 6
+MOST, MOST_EACH = 12, 6  # the largest take 20 MiB each, of the 512 MiB that a process has in compose and Kubernetes
 RETRY_AFTER = 5
 AROUND = 64 * 1024  # bytes of multipart headers and other fields that may surround the file
 PICTURE_BODY = {
