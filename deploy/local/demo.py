@@ -14,6 +14,7 @@ import httpx
 from gateway.routes import Routes
 
 ROUTES = Routes()
+ATTEMPTS = 12  # of what a busy service asks to be asked again
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 TUTORS = [  # first name, last name, subject, title, hourly rate, currency, zone, years, languages
     ("Tessa", "Hart", "Mathematics", "Calculus without tears", 45, "USD", "America/New_York", 12, ["en", "es"]),
@@ -51,9 +52,12 @@ class Person:
     async def ask(self, method: str, path: str, **values: Any) -> Any:
         route = ROUTES.find(path)
         assert route is not None, path  # noqa: S101  the table is the gateway's own
-        answer = await self._client.request(
-            method, os.environ[f"{route.service.upper()}_URL"] + path, headers=self._headers, **values
-        )
+        url = os.environ[f"{route.service.upper()}_URL"] + path
+        for _ in range(ATTEMPTS):
+            answer = await self._client.request(method, url, headers=self._headers, **values)
+            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                break
+            await asyncio.sleep(float(answer.headers["Retry-After"]))  # a slow machine has to hash all the passwords first
         if answer.is_error:
             raise RuntimeError(f"{method} {path}: {answer.status_code} {answer.text}")
         return answer.json() if answer.content else None
