@@ -26,7 +26,7 @@ SELECT EXISTS (SELECT FROM idempotency_keys
   WHERE user_id = %(user_id)s AND key = %(key)s AND created_at >= now() - interval '24 hours')
 """
 KEEP = "UPDATE idempotency_keys SET answer = %(answer)s::jsonb WHERE user_id = %(user_id)s AND key = %(key)s"
-FORGET_OF = "DELETE FROM idempotency_keys WHERE user_id = %(user_id)s::bigint"
+FORGET_OF = "DELETE FROM idempotency_keys WHERE user_id = ANY(%(user_ids)s::bigint[])"
 FORGET_OLD = """
 DELETE FROM idempotency_keys WHERE (user_id, key) IN (
   SELECT user_id, key FROM idempotency_keys WHERE created_at < now() - interval '24 hours'
@@ -86,9 +86,9 @@ async def _once(
     return Once(key)
 
 
-async def forget_of(tx: Tx, user_id: int) -> None:
-    """Forget what a person was answered: of somebody who is purged nothing stays, not even for these 24 hours."""
-    await tx.run(FORGET_OF, user_id=user_id)
+async def forget_of(tx: Tx, *user_ids: int) -> None:
+    """Forget what people were answered: of somebody who is purged nothing stays, not even for these 24 hours."""
+    await tx.run(FORGET_OF, user_ids=list(user_ids))
 
 
 async def forget_old(database: Database) -> None:

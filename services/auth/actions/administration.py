@@ -104,8 +104,7 @@ async def restore(tx: Tx, actor: Principal, user_id: int, avatars: str) -> Accou
 async def purge_some(tx: Tx, actor: Principal, avatars: str, deleted_before: datetime, now: datetime) -> int:
     """Anonymise a batch of accounts that were deleted before then, for good, and tell every service to do the same; how many."""
     accounts = await tx.all(Account, queries.PURGE, deleted_before=deleted_before, now=now)
-    for account in accounts:
-        await idempotency.forget_of(tx, account.id)
+    await idempotency.forget_of(tx, *(account.id for account in accounts))
     after = {"purged_at": now.isoformat()}
     audited = [AuthAudited.of("user_purged", actor, "user", a.id, before={"purged_at": None}, after=after) for a in accounts]
     await publish(tx, *(UserPurged(**public_state(account, avatars)) for account in accounts), *audited)

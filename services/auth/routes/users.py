@@ -27,15 +27,22 @@ router = APIRouter(prefix="/api/users", tags=["User Management"])
 
 @router.post("/me/avatar", status_code=201, openapi_extra=PICTURE_BODY)
 async def upload_avatar(
-    request: Request, actor: Actor, base: Base, drawing: Drawing, files: Files, settings: Settings, now: Now, once: OnceOnly
+    request: Request,
+    actor: Actor,
+    base: Base,
+    reading: Reading,
+    drawing: Drawing,
+    files: Files,
+    settings: Settings,
+    now: Now,
+    once: OnceOnly,
 ) -> UploadedAvatarView:
     """Upload a picture: JPEG, PNG, GIF or WebP, up to 5 MiB."""
     picture = await drawn_picture(request, drawing, actor)
     fingerprint = ("avatar", hashlib.sha256(picture).hexdigest())
-    async with base.reading() as tx:  # what was uploaded before is not stored
-        known = await once.remembered(tx, actor, fingerprint, UploadedAvatarView)
+    known = await once.remembered(reading, actor, fingerprint, UploadedAvatarView)
     if known is not None:
-        return known
+        return known  # it is stored already
     name = await avatars.store(base, files, picture)
     async with base.transaction() as tx:
 

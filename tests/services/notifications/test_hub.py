@@ -13,6 +13,7 @@ import websockets
 
 from services.notifications import live, metrics
 from services.notifications.app import forget_live
+from services.notifications.hub.closing import Close
 from services.notifications.live import Live
 from shared.db import Database
 from shared.worker import Runtime
@@ -225,13 +226,19 @@ async def test_a_hub_stops_in_order_beside_a_client_that_says_good_bye_and_reads
 async def test_the_log_is_not_read_on_for_a_client_that_was_cut_off(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("services.notifications.hub.hub.PATIENCE", 0.5)
     monkeypatch.setattr("services.notifications.hub.socket.QUEUE", 4)
+    closed = metrics.sockets_closed.labels(str(Close.TOO_SLOW.code))
+    before = closed._value.get()
+
+    async def is_cut_off() -> bool:
+        return bool(closed._value.get() > before)
+
     hub = await stage.hub()
     async with hub.app.state.database.transaction() as tx:
         await live.append(tx, [Live(JANE, {"type": "test", "text": "x" * 100_000}) for _ in range(200)])
 
     async with hub.device(JANE, f"?token={token(JANE)}&since=0", max_queue=1) as deaf:
         deaf.connection.transport.pause_reading()
-        await eventually(lambda: _cut_off(hub, JANE), 10)
+        await eventually(is_cut_off, 10)
         await eventually(lambda: _is_idle(hub), 3)  # six times the patience, of which each message left would cost one
         deaf.connection.transport.abort()
 
@@ -302,10 +309,6 @@ async def _reading(device: Device) -> AsyncIterator[None]:
 
 async def _nobody(hub: Hub) -> bool:
     return not hub.app.state.hub.people
-
-
-async def _cut_off(hub: Hub, user_id: int) -> bool:
-    return all(socket.is_closed for socket in hub.app.state.hub._sockets.get(user_id, ()))
 
 
 async def _is_idle(hub: Hub) -> bool:
