@@ -220,7 +220,8 @@ async def measure_server(database: Database, service: str) -> None:
 
 
 async def forget_in_batches(database: Database, sql: LiteralString, **params: Any) -> None:
-    """Run a DELETE of at most `batch` rows again and again, each time in a transaction of its own, until few are left."""
+    """Run a DELETE of at most `batch` rows again and again, each time in a transaction of its own, until few are left. What it
+    deletes must be chosen once, by ARRAY(SELECT …) or WITH … AS MATERIALIZED: IN (SELECT … LIMIT …) may be asked for each row."""
     forgotten = BATCH
     while forgotten == BATCH:
         async with database.transaction() as tx:

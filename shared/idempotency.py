@@ -28,10 +28,11 @@ SELECT EXISTS (SELECT FROM idempotency_keys
 KEEP = "UPDATE idempotency_keys SET answer = %(answer)s::jsonb WHERE user_id = %(user_id)s AND key = %(key)s"
 FORGET_OF = "DELETE FROM idempotency_keys WHERE user_id = ANY(%(user_ids)s::bigint[])"
 FORGET_OLD = """
-DELETE FROM idempotency_keys WHERE (user_id, key) IN (
+WITH old AS MATERIALIZED (
   SELECT user_id, key FROM idempotency_keys WHERE created_at < now() - interval '24 hours'
   ORDER BY created_at LIMIT %(batch)s FOR UPDATE SKIP LOCKED
 )
+DELETE FROM idempotency_keys k USING old WHERE (k.user_id, k.key) = (old.user_id, old.key)
 """
 
 

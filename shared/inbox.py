@@ -31,10 +31,10 @@ Handler = Callable[[Tx, Any], Awaitable[None]]
 ACCEPT = "INSERT INTO inbox (event_id) VALUES (%(event_id)s) ON CONFLICT DO NOTHING"
 # Longer than the stream keeps what could be replayed.
 FORGET = """
-DELETE FROM inbox WHERE event_id IN (
+DELETE FROM inbox WHERE event_id = ANY(ARRAY(
   SELECT event_id FROM inbox WHERE handled_at < now() - interval '8 days'
   ORDER BY handled_at LIMIT %(batch)s FOR UPDATE SKIP LOCKED
-)
+))
 """
 
 

@@ -197,8 +197,8 @@ DROP_FILE = "INSERT INTO stale_files (name) SELECT %(name)s::text WHERE %(name)s
 # What is taken is put off by an hour: nobody else takes it meanwhile, and what could not be deleted gets its next turn after
 # everything else had one.
 TAKE_STALE_FILES = """
-UPDATE stale_files SET since = now() WHERE name IN (
-  SELECT name FROM stale_files WHERE since < now() - interval '1 hour' ORDER BY since LIMIT %(batch)s FOR UPDATE SKIP LOCKED)
+UPDATE stale_files SET since = now() WHERE name = ANY(ARRAY(
+  SELECT name FROM stale_files WHERE since < now() - interval '1 hour' ORDER BY since LIMIT %(batch)s FOR UPDATE SKIP LOCKED))
 RETURNING name
 """
 FORGET_FILES = "DELETE FROM stale_files WHERE name = ANY(%(names)s::text[])"
@@ -224,8 +224,8 @@ FOLD_COUNTS = """
 WITH many AS (
   SELECT count(*) > 100 AS is_true FROM account_counts
 ), taken AS (
-  DELETE FROM account_counts WHERE (SELECT is_true FROM many) AND id IN (
-    SELECT id FROM account_counts ORDER BY id LIMIT 10000 FOR UPDATE SKIP LOCKED)
+  DELETE FROM account_counts WHERE (SELECT is_true FROM many) AND id = ANY(ARRAY(
+    SELECT id FROM account_counts ORDER BY id LIMIT 10000 FOR UPDATE SKIP LOCKED))
   RETURNING role, is_active, accounts
 )
 INSERT INTO account_counts (role, is_active, accounts) SELECT role, is_active, sum(accounts) FROM taken GROUP BY 1, 2
@@ -267,9 +267,9 @@ WITH sessions_gone AS (
 DELETE FROM login_failures WHERE failed_at < now() - %(window)s::interval
 """
 FORGET_SPENT = """
-DELETE FROM refresh_tokens WHERE digest IN (
+DELETE FROM refresh_tokens WHERE digest = ANY(ARRAY(
   SELECT digest FROM refresh_tokens WHERE spent_at < now() - %(remembered)s::interval
-  ORDER BY spent_at LIMIT %(batch)s FOR UPDATE SKIP LOCKED)
+  ORDER BY spent_at LIMIT %(batch)s FOR UPDATE SKIP LOCKED))
 """
 KEYS = "SELECT sealed, signs_from, is_alone FROM signing_keys ORDER BY signs_from, created_at"
 ADD_KEY = """

@@ -18,6 +18,7 @@ from services.notifications.hub.wire import Wire
 from services.notifications.routes import router
 from services.notifications.settings import NotificationsSettings
 from shared.broker import Broker
+from shared.db import forget_in_batches
 from shared.lasting import background
 from shared.service import Service
 from shared.worker import Job, Runtime
@@ -61,12 +62,9 @@ class Post:
 
 
 async def forget_live(runtime: Runtime) -> None:
-    """Drop socket messages older than a day, and edits that no message can come after, in steps: no statement takes long."""
-    for forget_some in (queries.FORGET_LIVE, queries.FORGET_EDITS):
-        while True:
-            async with runtime.database.transaction() as tx:
-                if not await tx.run(forget_some):
-                    break
+    """Drop socket messages older than a day, and edits that no message can come after."""
+    await forget_in_batches(runtime.database, queries.FORGET_LIVE)
+    await forget_in_batches(runtime.database, queries.FORGET_EDITS)
 
 
 service = Service(

@@ -174,8 +174,8 @@ WHERE e.message IS NOT NULL AND (excluded.message IS NULL OR e.edited_at < exclu
 """
 # Eight days: as long as an event may be said again.
 FORGET_EDITS = """
-DELETE FROM edits WHERE noted_at < now() - interval '8 days' AND message_id IN (
-  SELECT message_id FROM edits WHERE noted_at < now() - interval '8 days' ORDER BY noted_at LIMIT 5000)
+DELETE FROM edits WHERE noted_at < now() - interval '8 days' AND message_id = ANY(ARRAY(
+  SELECT message_id FROM edits WHERE noted_at < now() - interval '8 days' ORDER BY noted_at LIMIT %(batch)s))
 """
 # Found as text first, with a space where it was reworded before: reading all that two people were told in a day as JSON is slow.
 REWORD_LOG = """
@@ -230,8 +230,10 @@ LIVE_AFTER = """
 SELECT event_id, body FROM live_messages WHERE user_id = %(user_id)s AND event_id > %(after)s ORDER BY event_id LIMIT %(limit)s
 """
 FORGET_LIVE = """
-DELETE FROM live_messages WHERE (user_id, event_id) IN (
-  SELECT user_id, event_id FROM live_messages WHERE created_at < now() - interval '24 hours' ORDER BY created_at LIMIT 5000)
+WITH old AS MATERIALIZED (
+  SELECT user_id, event_id FROM live_messages WHERE created_at < now() - interval '24 hours' ORDER BY created_at LIMIT %(batch)s
+)
+DELETE FROM live_messages m USING old WHERE (m.user_id, m.event_id) = (old.user_id, old.event_id)
 """
 
 FORGET_NOTIFICATIONS = "DELETE FROM notifications WHERE user_id = %(id)s"

@@ -171,8 +171,8 @@ VALUES (%(event_id)s, %(kind)s, %(user_id)s, %(other_user_id)s, %(target_type)s,
 ON CONFLICT (event_id) DO NOTHING
 """
 ACTIVITIES_FORGET = """
-DELETE FROM activities WHERE event_id IN (
-  SELECT event_id FROM activities ORDER BY occurred_at DESC, event_id DESC OFFSET %(kept)s LIMIT %(most)s)
+DELETE FROM activities WHERE event_id = ANY(ARRAY(
+  SELECT event_id FROM activities ORDER BY occurred_at DESC, event_id DESC OFFSET %(kept)s LIMIT %(most)s))
 """
 
 COUNTS = "SELECT key, value FROM counters WHERE measure = %(measure)s AND month = DATE '0001-01-01' AND value <> 0 ORDER BY key"

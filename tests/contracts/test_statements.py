@@ -13,6 +13,7 @@ from tests.servers import Databases
 
 STATEMENT = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH|VALUES|MERGE)\s", re.IGNORECASE)
 PARAMETER = re.compile(r"%\((\w+)\)s")
+LIMIT_ASKED_AGAIN = re.compile(r"\bIN\s*\(\s*SELECT\b(?:[^()]|\([^()]*\))*\bLIMIT\b")
 PLACE = re.compile(r"\{\w*\}")  # where a condition goes; true fits everywhere one does
 
 
@@ -57,6 +58,12 @@ def test_every_statement_fits_the_schema(service: str, databases: Databases) -> 
 def test_the_check_sees_a_statement_that_does_not_fit(databases: Databases) -> None:
     with psycopg.connect(databases["reporting"]) as connection, pytest.raises(psycopg.errors.UndefinedColumn):
         connection.execute(f"PREPARE statement AS {numbered('SELECT no_such FROM users WHERE user_id = %(id)s')}")
+
+
+@pytest.mark.parametrize("service", cli.services())
+def test_no_limit_can_be_asked_for_again_for_each_row(service: str) -> None:
+    """A planner that takes a table for empty asks IN (SELECT … LIMIT …) once for each row: all go, and slowly."""
+    assert [name for name, statement in statements(service).items() if LIMIT_ASKED_AGAIN.search(statement)] == []
 
 
 def test_statements_are_found() -> None:

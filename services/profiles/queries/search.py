@@ -149,7 +149,7 @@ ALONE_NOW = "SELECT pg_try_advisory_xact_lock(hashtext('fold catalogue changes')
 ALONE = "SELECT pg_advisory_xact_lock(hashtext('fold catalogue changes'))"
 FOLD = """
 WITH taken AS (
-  DELETE FROM catalogue_changes WHERE id IN (SELECT id FROM catalogue_changes ORDER BY id LIMIT 20000)
+  DELETE FROM catalogue_changes WHERE id = ANY(ARRAY(SELECT id FROM catalogue_changes ORDER BY id LIMIT 20000))
   RETURNING subject_id, language, hourly_rate, experience_years, tutors
 )
 INSERT INTO catalogue_counts AS known (subject_id, language, hourly_rate, experience_years, tutors)
@@ -158,7 +158,7 @@ ON CONFLICT (subject_id, language, hourly_rate, experience_years) DO UPDATE SET 
 """
 FOLD_WORDS = """
 WITH taken AS (
-  DELETE FROM word_changes WHERE id IN (SELECT id FROM word_changes ORDER BY id LIMIT 20000) RETURNING word, tutors
+  DELETE FROM word_changes WHERE id = ANY(ARRAY(SELECT id FROM word_changes ORDER BY id LIMIT 20000)) RETURNING word, tutors
 )
 INSERT INTO vocabulary AS known (word, tutors) SELECT word, sum(tutors) FROM taken GROUP BY word ORDER BY word
 ON CONFLICT (word) DO UPDATE SET tutors = known.tutors + excluded.tutors
@@ -166,7 +166,7 @@ ON CONFLICT (word) DO UPDATE SET tutors = known.tutors + excluded.tutors
 # The newest one takes over what the others say: the stamp stays as it is.
 FOLD_SEARCH = """
 WITH taken AS (
-  DELETE FROM search_changes WHERE id IN (SELECT id FROM search_changes ORDER BY id LIMIT 20000)
+  DELETE FROM search_changes WHERE id = ANY(ARRAY(SELECT id FROM search_changes ORDER BY id LIMIT 20000))
     AND id < (SELECT max(id) FROM search_changes)
   RETURNING changes
 )

@@ -129,7 +129,7 @@ UPDATE stale_photos SET since = now() WHERE name = (
 RETURNING name
 """
 TAKE_STALE = """
-DELETE FROM stale_tutors WHERE tutor_id IN (
-  SELECT tutor_id FROM stale_tutors ORDER BY tutor_id LIMIT 50 FOR UPDATE SKIP LOCKED)
+DELETE FROM stale_tutors WHERE tutor_id = ANY(ARRAY(
+  SELECT tutor_id FROM stale_tutors ORDER BY tutor_id LIMIT 50 FOR UPDATE SKIP LOCKED))
 RETURNING tutor_id
 """
