@@ -23,7 +23,7 @@ MAX_DELIVERIES = 20
 BACK_OFF = (0.1, 5.0)  # seconds between attempts to connect: first, most
 HEARTBEAT = 15  # seconds
 STEADY = 10.0  # seconds after which a session counts as having worked
-FAREWELL = 5.0  # seconds to take leave of a broker, which may never answer
+FAREWELL = 2.0  # seconds to take leave of a broker, which may never answer
 
 log = logs.get(__name__)
 Session = Callable[[AbstractConnection], Awaitable[None]]

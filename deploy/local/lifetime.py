@@ -92,10 +92,11 @@ class Registry:
             return {}
 
     def _write(self, known: dict[str, list[str]]) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
         draft = self._path.with_suffix(".new")
-        draft.write_text(json.dumps(known, indent=1))
-        draft.replace(self._path)
+        with contextlib.suppress(OSError):  # a full disk: keeping what runs alive matters more than this list
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            draft.write_text(json.dumps(known, indent=1))
+            draft.replace(self._path)
 
 
 def _gone(pid: int, born: str, grace: float) -> bool:

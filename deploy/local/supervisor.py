@@ -89,6 +89,9 @@ class Supervised:
         reading, writing = os.pipe()
         try:
             process = await self._spawn(writing)
+        except OSError as error:  # the machine has no process to give just now, or the program is gone from it
+            self._said(f"cannot be started: {error}\n".encode())
+            return os.EX_OSERR
         finally:
             os.close(writing)
             output = asyncio.create_task(self._read(reading))

@@ -136,6 +136,24 @@ async def test_so_is_one_whose_forge_never_forks(stage: Stage, monkeypatch: pyte
     assert stage.registry.living() == {}
 
 
+async def test_so_is_one_for_which_there_is_no_process(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor, "CRASHES", 2)
+    stage.supervisor.start([replace(stage.program(LIVES), cwd=stage.path / "gone")])
+
+    with pytest.raises(LaunchError, match=r"crashes whenever it is started(.|\n)*cannot be started: .*No such file"):
+        await stage.supervisor.wait_ready()
+
+
+async def test_a_killed_program_is_started_again_on_a_full_disk(stage: Stage) -> None:
+    (stage.path / "processes.new").mkdir()  # nothing can be written there
+    stage.supervisor.start([stage.program(LIVES)])
+    await stage.supervisor.wait_ready()
+
+    os.kill(stage.supervisor.pid("dummy"), signal.SIGKILL)
+
+    await until(lambda: len(stage.pids()) == 2)
+
+
 async def test_a_program_that_is_not_ready_in_time_is_reported(stage: Stage) -> None:
     stage.supervisor.start([stage.program(LIVES, lives=99)])
 
