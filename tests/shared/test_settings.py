@@ -36,6 +36,12 @@ def test_a_services_own_variables_have_its_name_before_them(monkeypatch: pytest.
     assert (settings.database_url, settings.database_pool) == ("postgresql://own", 10)
 
 
+def test_the_public_address_may_end_with_a_slash(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PUBLIC_URL", "https://lessons.example.com/")
+
+    assert load(ServiceSettings, "bookings").public_url == "https://lessons.example.com"
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
