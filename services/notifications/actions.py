@@ -61,8 +61,9 @@ async def take_back(tx: Tx, user_id: int, fold_key: str, message_id: int, read_u
     if folded.is_over:
         await tx.run(queries.DELETE, id=folded.id, user_id=user_id)
         return [Live(user_id, {"type": "notification_deleted", "notification_id": folded.id})]
-    message = rules.new_messages(folded.folded - 1, folded.about_name or "Deleted user")
-    row = await tx.one(Notification, queries.UNFOLD, id=folded.id, message=message)
+    left, name = folded.folded - 1, folded.about_name or rules.NOBODY
+    worded = {"message": rules.new_messages(left, name), "anonymous": rules.new_messages(left, rules.NOBODY)}
+    row = await tx.one(Notification, queries.UNFOLD, id=folded.id, **worded)
     return [Live(user_id, _socket_message(row))]
 
 
@@ -113,12 +114,7 @@ async def _purged(tx: Tx, news: list[News]) -> set[int]:
 
 
 async def _add(tx: Tx, event: Event, notice: Notice, purged: set[int]) -> Notification:
-    name = notice.about_name or ""
     about_purged = notice.about_id in purged
-
-    def anonymous(text: str) -> str:
-        return text.replace(name, "Deleted user") if name and about_purged else text
-
     return await tx.one(
         Notification,
         queries.ADD,
@@ -126,8 +122,10 @@ async def _add(tx: Tx, event: Event, notice: Notice, purged: set[int]) -> Notifi
         event_id=event.event_id,
         type=notice.kind,
         title=notice.title,
-        message=anonymous(notice.message),
-        folded_message=anonymous(notice.folded_message),
+        message=notice.anonymous if about_purged else notice.message,
+        anonymous=notice.anonymous,
+        folded_message=notice.folded_anonymous if about_purged else notice.folded_message,
+        folded_anonymous=notice.folded_anonymous,
         data=json.dumps(notice.data),
         about_id=notice.about_id,
         about_name=None if about_purged else notice.about_name,

@@ -66,7 +66,9 @@ async def remember_person(tx: Tx, event: AccountEvent) -> None:
 
 @subscriptions.on(MailRequested)
 async def mail_what_auth_asks_for(tx: Tx, event: MailRequested) -> None:
-    """Whatever the preferences say: the person asked for it, or has to know."""
+    """Whatever the preferences say: the person asked for it, or has to know. Of the purged not even the address is kept."""
+    if await tx.value(queries.PURGED, ids=[event.user_id]):
+        return
     content = {"first_name": event.first_name, "token": event.token}
     await outgoing.enqueue_mail(tx, event, event.user_id, event.kind, event.email, content, event.expires_at)
     if event.kind == "password_changed":
@@ -84,14 +86,17 @@ async def tell_of_booking(tx: Tx, event: BookingEvent) -> None:
         "end_at": format_instant(event.end_at),
     }
     people = [event.student_id, event.tutor_user_id]
-    if event.status != "CONFIRMED" or isinstance(event, BookingRescheduled):
-        await outgoing.call_off_reminders(tx, event.booking_id, people)
-    messages = [Live(user_id, update) for user_id in people]
+    is_news = await tx.run(queries.BOOKING_MOVED, booking_id=event.booking_id, version=event.version)
+    if is_news:
+        await outgoing.call_off_reminders(tx, event.booking_id, people, event.start_at if event.status == "CONFIRMED" else None)
+    messages = [Live(user_id, update) for user_id in people] if is_news else []
     await actions.tell(tx, event, rules.of_booking(event), messages)
 
 
 @subscriptions.on(BookingReminderDue)
 async def remind_of_booking(tx: Tx, event: BookingReminderDue) -> None:
+    if not await tx.run(queries.BOOKING_IS_STILL, booking_id=event.booking_id, version=event.version):
+        return  # it was moved or cancelled since
     await actions.tell(tx, event, rules.of_booking(event), [])
 
 

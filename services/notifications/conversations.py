@@ -113,6 +113,8 @@ def _news(event: MessageDelivered, turn: Turn, sides: Sides) -> list[News]:
     if turn.is_edited and turn.message is None:
         return []
     fields = _fields(event) | ({"message": turn.message} if turn.is_edited else {})
+    if sides[event.sender_id].is_purged:
+        fields |= {"sender_name": rules.NOBODY, "sender_email": ""}
     messages = [
         Live(event.recipient_id, {"type": "new_message"} | fields),
         Live(event.sender_id, {"type": "message_sent"} | fields),

@@ -87,11 +87,12 @@ PURGED = "SELECT id FROM people WHERE id = ANY(%(ids)s::bigint[]) AND is_purged"
 
 ADD = f"""
 INSERT INTO notifications AS n
-  (user_id, event_id, kind, title, message, data, about_id, about_name, fold_key, newest_id, oldest_id, created_at)
-VALUES (%(user_id)s, %(event_id)s, %(type)s, %(title)s, %(message)s, %(data)s::jsonb, %(about_id)s, %(about_name)s,
-  %(fold_key)s, %(newest_id)s, %(newest_id)s, %(created_at)s)
+  (user_id, event_id, kind, title, message, anonymous, data, about_id, about_name, fold_key, newest_id, oldest_id, created_at)
+VALUES (%(user_id)s, %(event_id)s, %(type)s, %(title)s, %(message)s, %(anonymous)s, %(data)s::jsonb, %(about_id)s,
+  %(about_name)s, %(fold_key)s, %(newest_id)s, %(newest_id)s, %(created_at)s)
 ON CONFLICT (user_id, fold_key) WHERE NOT is_read AND fold_key IS NOT NULL DO UPDATE SET
-  folded = n.folded + 1, message = (n.folded + 1) || %(folded_message)s::text, about_name = excluded.about_name,
+  folded = n.folded + 1, message = (n.folded + 1) || %(folded_message)s::text,
+  anonymous = (n.folded + 1) || %(folded_anonymous)s::text, about_name = excluded.about_name,
   data = excluded.data || jsonb_build_object('count', n.folded + 1),
   event_id = excluded.event_id, newest_id = greatest(n.newest_id, excluded.newest_id),
   oldest_id = least(n.oldest_id, excluded.oldest_id), created_at = greatest(n.created_at, excluded.created_at)
@@ -123,7 +124,8 @@ WHERE user_id = %(user_id)s AND fold_key = %(fold_key)s AND NOT is_read
 FOR UPDATE
 """
 UNFOLD = f"""
-UPDATE notifications SET folded = folded - 1, message = %(message)s, data = data || jsonb_build_object('count', folded - 1)
+UPDATE notifications SET folded = folded - 1, message = %(message)s, anonymous = %(anonymous)s,
+  data = data || jsonb_build_object('count', folded - 1)
 WHERE id = %(id)s RETURNING {COLUMNS}
 """
 
@@ -191,6 +193,17 @@ WHERE l.user_id = f.user_id AND l.event_id = f.event_id AND f.said ->> 'type' IN
   AND (f.said ->> 'message_id')::bigint = %(message_id)s::bigint
 """
 
+# Both lock the booking until commit, so that of two events in work at once the second sees the first. A reminder has the version
+# of the move before it, whose own event may come later.
+BOOKING_MOVED = """
+INSERT INTO booking_moves AS b (booking_id, version) VALUES (%(booking_id)s, %(version)s)
+ON CONFLICT (booking_id) DO UPDATE SET version = excluded.version WHERE b.version < excluded.version
+"""
+BOOKING_IS_STILL = """
+INSERT INTO booking_moves AS b (booking_id, version) VALUES (%(booking_id)s, %(version)s - 1)
+ON CONFLICT (booking_id) DO UPDATE SET version = b.version WHERE b.version <= %(version)s
+"""
+
 REMEMBER_BLOCK = """
 INSERT INTO blocks AS b (blocker_id, blocked_id, is_blocked, changed_at)
 VALUES (%(blocker_id)s, %(blocked_id)s, %(is_blocked)s, %(changed_at)s)
@@ -237,8 +250,9 @@ DELETE FROM live_messages m USING old WHERE (m.user_id, m.event_id) = (old.user_
 """
 
 FORGET_NOTIFICATIONS = "DELETE FROM notifications WHERE user_id = %(id)s"
+# Before there was `anonymous`, only the name was taken out.
 FORGET_NAME = """
-UPDATE notifications SET message = replace(message, about_name, 'Deleted user'), about_name = NULL
+UPDATE notifications SET message = coalesce(anonymous, replace(message, about_name, 'Deleted user')), about_name = NULL
 WHERE about_id = %(id)s AND about_name <> ''
 """
 FORGET_DELIVERIES = "DELETE FROM deliveries WHERE user_id = %(id)s"

@@ -40,9 +40,12 @@ class Notice:
     about_id: int | None = None
     about_name: str | None = None
     """The other person, whose name `message` quotes."""
+    anonymous: str | None = None
+    """`message` without that name, and without what that person wrote."""
     fold_key: str | None = None
     folded_message: str = ""
     """Follows the count when there is more than one of the same `fold_key` unread."""
+    folded_anonymous: str = ""
     newest_id: int | None = None
     lapses_at: datetime | None = None
     """When sending it has no point any more, if that is before `MAIL_FOR` has passed."""
@@ -85,6 +88,9 @@ WORDS: dict[type[Event], Words] = {
 }
 
 
+NOBODY = "Deleted user"
+
+
 def thread_key(other_id: int) -> str:
     return f"thread:{other_id}"
 
@@ -103,8 +109,10 @@ def of_message(event: MessageDelivered) -> Notice:
         data={"message_id": event.message_id, "sender_id": event.sender_id, "booking_id": event.booking_id, "count": 1},
         about_id=event.sender_id,
         about_name=event.sender_name,
+        anonymous=new_messages(1, NOBODY),
         fold_key=thread_key(event.sender_id),
         folded_message=f" new messages from {event.sender_name}",
+        folded_anonymous=f" new messages from {NOBODY}",
         newest_id=event.message_id,
     )
 
@@ -115,29 +123,27 @@ def of_booking(event: BookingEvent | BookingReminderDue) -> list[Notice]:
     for to_tutor in (True, False):
         if event.by == ("tutor" if to_tutor else "student") and not isinstance(event, BookingReminderDue):
             continue
-        message = _message(event, to_tutor)
-        if message is not None:
-            notices.append(_booking_notice(event, to_tutor, message))
+        words = WORDS.get(type(event))
+        text = words and (words.to_tutor if to_tutor else words.to_student)
+        if text:
+            notices.append(_booking_notice(event, to_tutor, text))
     return notices
 
 
-def _message(event: BookingEvent | BookingReminderDue, to_tutor: bool) -> str | None:
-    """The words for one party, or None where there is nothing to say."""
-    words = WORDS.get(type(event))
-    text = words and (words.to_tutor if to_tutor else words.to_student)
-    if not text:
-        return None
+def _worded(text: str, event: BookingEvent | BookingReminderDue, other: str, reason: str | None) -> str:
     return text.format(
-        other=event.student_name if to_tutor else event.tutor_name,
+        other=other,
         lesson=f"{event.subject_name} session" if event.subject_name else "session",
-        because=f": {event.reason}" if event.reason else "",
+        because=f": {reason}" if reason else "",
         please_confirm=". Please confirm the new time" if event.status == "PENDING" else "",
         missing="tutor" if event.status == "NO_SHOW_TUTOR" else "student",
         left="1 hour" if getattr(event, "hours", None) == 1 else f"{getattr(event, 'hours', 0)} hours",
     )
 
 
-def _booking_notice(event: BookingEvent | BookingReminderDue, to_tutor: bool, message: str) -> Notice:
+def _booking_notice(event: BookingEvent | BookingReminderDue, to_tutor: bool, text: str) -> Notice:
+    other = event.student_name if to_tutor else event.tutor_name
+    is_others_reason = event.by == ("student" if to_tutor else "tutor")
     start_at = format_instant(event.start_at)
     facts = {"starts_at": start_at, "ends_at": format_instant(event.end_at), "lesson": event.lesson_type.replace("_", " ")}
     if event.subject_name:
@@ -150,11 +156,12 @@ def _booking_notice(event: BookingEvent | BookingReminderDue, to_tutor: bool, me
         user_id=event.tutor_user_id if to_tutor else event.student_id,
         kind=WORDS[type(event)].kind,
         title=WORDS[type(event)].title,
-        message=message,
+        message=_worded(text, event, other, event.reason),
+        anonymous=_worded(text, event, NOBODY, None if is_others_reason else event.reason),
         data={"booking_id": event.booking_id, "status": event.status, "start_at": start_at},
         facts=facts,
         about_id=event.student_id if to_tutor else event.tutor_user_id,
-        about_name=event.student_name if to_tutor else event.tutor_name,
+        about_name=other,
         lapses_at=_reminds_until(event) if isinstance(event, BookingReminderDue) else None,
     )
 

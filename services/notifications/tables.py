@@ -81,7 +81,9 @@ class Notifications(_Table, table=True):
     data: dict[str, Any] = Field(sa_column=sa.Column(JSONB, nullable=False))
     about_id: int | None = Field(sa_type=sa.BigInteger)
     about_name: str | None
-    """Whose name `message` quotes, so that it can be taken out when that account is purged."""
+    """Whose name `message` quotes."""
+    anonymous: str | None
+    """`message` without that name, and without what that person wrote: what is left when the account is purged."""
     fold_key: str | None
     folded: int = Field(sa_column_kwargs={"server_default": "1"})
     newest_id: int | None = Field(sa_type=sa.BigInteger)
@@ -164,6 +166,15 @@ class Edits(_Table, table=True):
     message: str | None
     edited_at: datetime = Field(sa_type=INSTANT)
     noted_at: datetime = Field(sa_type=INSTANT, sa_column_kwargs=NOW, index=True)
+
+
+class BookingMoves(_Table, table=True):
+    """The version of each booking that was heard of last: what comes after it and is older is no news."""
+
+    __tablename__ = "booking_moves"
+
+    booking_id: int = _key()
+    version: int = Field(sa_type=sa.BigInteger)
 
 
 class Blocks(_Table, table=True):

@@ -9,12 +9,20 @@ from services.notifications.delivery.rules import MANDATORY
 from services.notifications.rules import MAIL_FOR, Notice
 from shared.db import Tx
 from shared.events.base import Event
+from shared.types import format_instant
 
 
 async def enqueue(tx: Tx, event: Event, notice: Notice, notification_id: int) -> None:
     """A notice, for each channel that is on. Preferences are looked at when it is sent: they may change until then. A message
     leaves only if it is still unread after a while: whoever is in a conversation needs no mail of it."""
-    content = {"title": notice.title, "message": notice.message, "facts": notice.facts, "data": notice.data}
+    content = {
+        "title": notice.title,
+        "message": notice.message,
+        "facts": notice.facts,
+        "data": notice.data,
+        "about_id": notice.about_id,
+        "anonymous": notice.anonymous,
+    }
     lapses_at = event.occurred_at + MAIL_FOR
     if notice.lapses_at is not None:
         lapses_at = min(notice.lapses_at, lapses_at)
@@ -69,6 +77,7 @@ async def _enqueue(
     )
 
 
-async def call_off_reminders(tx: Tx, booking_id: int, user_ids: list[int]) -> None:
-    """The booking is not what its reminders say any more."""
-    await tx.run(queries.CALL_OFF, booking_id=booking_id, user_ids=user_ids)
+async def call_off_reminders(tx: Tx, booking_id: int, user_ids: list[int], takes_place_at: datetime | None) -> None:
+    """Whatever else its reminders say, the booking takes place then, or (None) is not certain to take place at all."""
+    at = None if takes_place_at is None else format_instant(takes_place_at)
+    await tx.run(queries.CALL_OFF, booking_id=booking_id, user_ids=user_ids, takes_place_at=at)

@@ -28,7 +28,9 @@ class Claim:
     is_purged: bool
     is_wanted: bool
     is_moot: bool
-    """What it is about was read in the app, or deleted."""
+    """What it is about was read in the app, or deleted, or is from somebody whom the person has blocked since."""
+    is_about_purged: bool
+    """The person whom it names is not to be named any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +62,11 @@ SELECT c.id, c.event_id, c.user_id, c.kind, c.content, c.attempts, c.not_after, 
   p.id IS NOT NULL AS is_known, coalesce(p.email, '') AS address, coalesce(p.first_name, '') AS first_name,
   coalesce(p.timezone, 'UTC') AS timezone, coalesce(p.is_active, true) AS is_active, coalesce(p.is_purged, false) AS is_purged,
   coalesce(CASE c.channel WHEN 'email' THEN p.wants_email WHEN 'push' THEN p.wants_push ELSE p.wants_sms END, true) AS is_wanted,
-  c.notification_id IS NOT NULL AND coalesce(n.is_read, true) AS is_moot
+  c.notification_id IS NOT NULL AND (coalesce(n.is_read, true) OR coalesce(b.is_blocked, false)) AS is_moot,
+  coalesce(a.is_purged, false) AS is_about_purged
 FROM claimed c LEFT JOIN people p ON p.id = c.user_id LEFT JOIN notifications n ON n.id = c.notification_id
+LEFT JOIN people a ON a.id = (c.content ->> 'about_id')::bigint
+LEFT JOIN blocks b ON b.blocker_id = c.user_id AND b.blocked_id = (c.content ->> 'about_id')::bigint
 """
 # `attempts` is the fencing token: whoever lost the claim to somebody else touches nothing.
 HAND_OVER = "UPDATE deliveries SET status = 'handed_over' WHERE id = %(id)s AND attempts = %(attempts)s AND status = 'waiting'"
@@ -79,10 +84,17 @@ MARK_UNKNOWN = """
 UPDATE deliveries SET status = 'unknown', finished_at = now(), content = '{}'
 WHERE status = 'handed_over' AND next_at <= now() RETURNING id, channel
 """
+# Its own sender does that, unless the channel was switched off, or cannot be reached for days.
+EXPIRE = """
+UPDATE deliveries SET status = 'expired', finished_at = now(), content = '{}' WHERE id = ANY(ARRAY(
+  SELECT id FROM deliveries WHERE status = 'waiting' AND not_after < now() LIMIT %(batch)s FOR UPDATE SKIP LOCKED))
+RETURNING channel
+"""
 CALL_OFF = """
 UPDATE deliveries SET status = 'expired', finished_at = now(), content = '{}'
 WHERE user_id = ANY(%(user_ids)s::bigint[]) AND kind = 'booking_reminder' AND status = 'waiting'
   AND (content -> 'data' ->> 'booking_id')::bigint = %(booking_id)s
+  AND content -> 'data' ->> 'start_at' IS DISTINCT FROM %(takes_place_at)s::text
 """
 # One that was tried is late since it was queued, for every attempt moves `next_at`; any other since its time came.
 WAITING = """

@@ -15,6 +15,7 @@ from shared import logs
 from shared.db import Database
 
 LAST_LETTER = 5.0  # seconds
+EXPIRED_AT_ONCE = 10_000  # letters; the rest a minute later
 
 log = logs.get(__name__)
 
@@ -111,11 +112,14 @@ class Sender:
 
 
 async def tidy(database: Database) -> None:
-    """Mark what was handed over by somebody who never reported back, forget what is long done, and export what waits."""
+    """Mark what was handed over by somebody who never reported back, and what nobody sent in time, forget what is long done, and
+    export what waits."""
     async with database.transaction() as tx:
         for row in await tx.rows(queries.MARK_UNKNOWN):
             log.error("letter_not_delivered", delivery=row["id"], status="unknown")
             metrics.letters.labels(row["channel"], "unknown").inc()
+        for row in await tx.rows(queries.EXPIRE, batch=EXPIRED_AT_ONCE):
+            metrics.letters.labels(row["channel"], "expired").inc()
         await tx.run(queries.FORGET)
         waiting = {found.channel: found for found in await tx.all(Waiting, queries.WAITING)}
     for channel in channels.switches.on | waiting.keys():
@@ -140,7 +144,7 @@ def _letter(claim: Claim) -> Letter:
         event_id=claim.event_id,
         user_id=claim.user_id,
         kind=claim.kind,
-        content=claim.content,
+        content=claim.content | ({"message": claim.content["anonymous"]} if claim.is_about_purged else {}),
         address=claim.given_address or claim.address,
         first_name=claim.first_name,
         timezone=claim.timezone,

@@ -38,7 +38,8 @@ class SmtpServer:
         try:
             await client.data(mail.as_bytes())
         except SMTPResponseException as error:
-            await self._answered(error)
+            if error.code // 100 != 2:  # the library takes only 250 for a yes
+                await self._answered(error)
 
     async def close(self) -> None:
         client, self._client = self._client, None
@@ -86,7 +87,10 @@ class SmtpServer:
             raise Unreachable(_describe(error)) from error
 
     async def _answered(self, error: SMTPResponseException) -> None:
-        """The server said no to this letter: for ever (5xx) or for now (4xx). The connection is good for the next."""
+        """The server said no to this letter: for ever (5xx) or for now (4xx). The connection is good for the next. Anything else
+        is no answer, and is raised again."""
+        if error.code // 100 not in (4, 5):
+            raise error
         if error.code == CLOSING:
             await self.close()
             raise Unreachable(_describe(error)) from error

@@ -114,6 +114,7 @@ class Hub:
         for head in heads:
             for socket in tuple(self._sockets.get(head.user_id, ())):
                 if socket.position < head.event_id:
+                    socket.newest = max(socket.newest, head.event_id)  # for whoever is reading already: there is more
                     self._catch_up(socket)
 
     async def sweep(self) -> None:

@@ -6,12 +6,13 @@ from decimal import Decimal
 from typing import Any
 
 from shared.events.auth import UserRegistered
-from shared.events.bookings import BookingConfirmed
+from shared.events.bookings import BookingConfirmed, BookingRescheduled
 from shared.events.messaging import MessageDelivered
 
 JANE, JOHN, EVE = 11, 12, 13  # a student, a tutor, somebody else
 NOW = datetime.now(UTC)
 _numbers = itertools.count(1)
+_versions = itertools.count(1)  # each booking event is of a later move than the one before
 
 
 def account(user_id: int, kind: type[Any] = UserRegistered, **fields: Any) -> Any:
@@ -40,7 +41,7 @@ def booking(kind: type[Any] = BookingConfirmed, **fields: Any) -> Any:
     return kind(
         **{
             "booking_id": 123,
-            "version": 1,
+            "version": next(_versions),
             "status": status,
             "student_id": JANE,
             "tutor_user_id": JOHN,
@@ -57,6 +58,7 @@ def booking(kind: type[Any] = BookingConfirmed, **fields: Any) -> Any:
             "by": "tutor",
             "created_at": NOW,
         }
+        | ({"previous_start_at": NOW + timedelta(days=2)} if kind is BookingRescheduled else {})
         | fields
     )
 

@@ -21,6 +21,13 @@ async def unread(service: Harness, user_id: int) -> int:
     return count
 
 
+async def logged(service: Harness, user_id: int) -> list[dict[str, Any]]:
+    """What the sockets of one person were told, in its order."""
+    async with service.database.reading() as tx:
+        rows = await tx.rows("SELECT body FROM live_messages WHERE user_id = %(user_id)s ORDER BY event_id", user_id=user_id)
+    return [json.loads(row["body"]) for row in rows]
+
+
 async def told(service: Harness) -> list[dict[str, Any]]:
     """What the sockets of everybody were told."""
     said = await service.outbox(LiveMessagesLogged.type)

@@ -168,6 +168,7 @@ def claim(**fields: Any) -> Claim:
         "is_purged": False,
         "is_wanted": True,
         "is_moot": False,
+        "is_about_purged": False,
     }
     return Claim(**given | fields)
 

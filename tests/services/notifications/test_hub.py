@@ -92,11 +92,11 @@ async def test_messages_that_come_while_catching_up_are_neither_lost_nor_repeate
     monkeypatch.setattr("services.notifications.hub.hub.PAGE", 10)
     hub = await stage.hub()
     await stage.worker()
-    await stage.publish(*(booking() for _ in range(20)))
+    await stage.publish(*(booking(booking_id=n) for n in range(20)))
     async with hub.device(JANE) as first:
-        await stage.publish(*(booking() for _ in range(20)))
+        await stage.publish(*(booking(booking_id=n) for n in range(20, 40)))
         async with hub.device(JANE, f"?token={token(JANE)}&since=0") as jane:
-            await stage.publish(*(booking() for _ in range(20)))
+            await stage.publish(*(booking(booking_id=n) for n in range(40, 60)))
             while len(jane.told) < 120:
                 await jane.next()
             assert [m["event_id"] for m in jane.told] == list(range(1, 121))
@@ -136,6 +136,25 @@ async def test_a_hub_that_lost_the_broker_catches_up(stage: Stage) -> None:
             await live.append(tx, [Live(JANE, {"type": "test"})])
         await hub.app.state.hub.catch_up()  # what every new session with the broker begins with
         await jane.hears("test")
+
+
+async def test_whoever_is_catching_up_while_the_broker_is_lost_misses_nothing(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.notifications.hub.socket.QUEUE", 4)
+    hub = await stage.hub()
+    database = hub.app.state.database
+    async with database.transaction() as tx:
+        await live.append(tx, [Live(JANE, {"type": "test", "text": "x" * 1_000_000}) for _ in range(20)])
+    async with hub.device(JANE, f"?token={token(JANE)}&since=0", max_queue=1) as jane:
+        await jane.next()
+        (socket,) = hub.app.state.hub._sockets[JANE]
+        assert socket.is_behind, "its client is too slow for all of it"
+        async with database.transaction() as tx:
+            await live.append(tx, [Live(JANE, {"type": "last"})])  # and nothing of it comes live
+        await hub.app.state.hub.catch_up()
+
+        await jane.hears("last")
 
 
 async def test_numbers_of_one_person_have_no_holes_however_many_write_at_once(stage: Stage) -> None:

@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
-from services.notifications.delivery import channels
+from services.notifications.delivery import channels, sending
 from shared.events.auth import UserChanged, UserPurged
-from shared.events.bookings import BookingCancelled, BookingReminderDue
-from shared.events.messaging import MessagesRead
+from shared.events.bookings import BookingCancelled, BookingReminderDue, BookingRequested, BookingRescheduled
+from shared.events.messaging import BlockChanged, MessagesRead
 from tests.harness import Harness
-from tests.services.notifications.events import JANE, JOHN, account, booking, message
+from tests.services.notifications.events import JANE, JOHN, NOW, account, booking, message
+from tests.services.notifications.inbox import listed
 from tests.services.notifications.mailbox import Mailbox, make_due, reset, sender, serving, statuses
 
 
@@ -210,6 +211,64 @@ async def test_a_reminder_that_would_be_late_or_of_a_cancelled_booking_is_not_se
 
     assert sorted(str(mail["Subject"]) for mail in mailbox.mails) == ["Booking Cancelled", "Upcoming Session", "Upcoming Session"]
     assert await statuses(service) == {"sent": 3, "expired": 4}
+
+
+@pytest.mark.parametrize("overtaken_by", [BookingCancelled, BookingRescheduled])
+async def test_a_reminder_that_the_booking_has_overtaken_is_not_sent(service: Harness, overtaken_by: type[Any]) -> None:
+    reminder = booking(BookingReminderDue, hours=1, by="student")
+    moved = booking(overtaken_by, by="student", start_at=reminder.start_at + timedelta(days=1))
+    await service.deliver(account(JANE), account(JOHN), moved, reminder)
+
+    assert "Upcoming Session" not in [n["title"] for n in await listed(service, JANE)]
+    assert await statuses(service) == {"waiting": 1}  # to the tutor, of the move
+
+
+async def test_a_reminder_outlives_older_news_of_its_booking(service: Harness) -> None:
+    """Events of one booking may come in any order, also those of a move and of the reminder that it made due."""
+    asked = booking(BookingRequested, by="student")
+    moved = booking(BookingRescheduled, by="student", status="CONFIRMED", start_at=asked.start_at + timedelta(days=1))
+    reminder = booking(BookingReminderDue, hours=1, by="tutor", version=moved.version, start_at=moved.start_at)
+    await service.deliver(account(JANE), account(JOHN), reminder, asked, moved)
+
+    async with service.database.reading() as tx:
+        kept = "SELECT count(*) FROM deliveries WHERE kind = 'booking_reminder' AND status = 'waiting'"
+        assert await tx.value(kept) == 2
+
+
+async def test_a_mail_does_not_name_whom_a_purge_has_made_nobody(service: Harness, smtp: str, mailbox: Mailbox) -> None:
+    cancelled = booking(BookingCancelled, by="student", reason="Jane is ill")
+    await service.deliver(account(JANE), account(JOHN), cancelled)
+    await service.deliver(account(JANE, UserPurged, version=2, purged=True, is_active=False))
+
+    await sender(service, smtp).send_due()
+
+    (mail,) = mailbox.mails
+    assert "Your session with Deleted user was cancelled." in body(mail, "plain")
+    assert "Jane" not in mail.as_string()
+
+
+async def test_nobody_is_mailed_of_a_message_of_whom_they_have_blocked(service: Harness, smtp: str, mailbox: Mailbox) -> None:
+    await service.deliver(account(JANE), account(JOHN), message())
+    await service.deliver(BlockChanged(blocker_id=JANE, blocked_id=JOHN, is_blocked=True, changed_at=NOW))
+    await make_due(service)
+
+    await sender(service, smtp).send_due()
+
+    assert mailbox.mails == []
+    assert await statuses(service) == {"skipped": 1}
+
+
+async def test_a_letter_that_nobody_sends_lapses_in_time(service: Harness) -> None:
+    """Its channel was switched off, say."""
+    await service.deliver(account(JANE), booking())
+    async with service.database.transaction() as tx:
+        await tx.run("UPDATE deliveries SET channel = 'push', not_after = now() - interval '1 second'")
+
+    await sending.tidy(service.database)
+
+    assert await statuses(service) == {"expired": 1}
+    async with service.database.reading() as tx:
+        assert await tx.value("SELECT content FROM deliveries") == {}
 
 
 async def test_old_news_is_not_sent(service: Harness, smtp: str, mailbox: Mailbox) -> None:

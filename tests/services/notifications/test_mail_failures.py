@@ -73,6 +73,26 @@ async def test_content_refused_for_ever_is_a_bounce(service: Harness, smtp: str,
     assert await statuses(service) == {"refused": 1}
 
 
+async def test_what_a_server_took_in_other_words_is_sent(service: Harness, smtp: str, mailbox: Mailbox) -> None:
+    mailbox.data = lambda: "251 queued for relay"
+    await service.deliver(account(JANE), booking())
+
+    await sender(service, smtp).send_due()
+
+    assert len(mailbox.mails) == 1
+    assert await statuses(service) == {"sent": 1}
+
+
+async def test_after_an_answer_that_is_none_a_mail_is_never_tried_again(service: Harness, smtp: str, mailbox: Mailbox) -> None:
+    mailbox.on_data = lambda server: server.transport.write(b"queued as 4XyZ\r\n")
+    await service.deliver(account(JANE), booking())
+
+    await sender(service, smtp).send_due()
+
+    assert len(mailbox.mails) == 1
+    assert await statuses(service) == {"unknown": 1}
+
+
 async def test_a_connection_lost_after_the_text_was_sent_is_never_tried_again(
     service: Harness, smtp: str, mailbox: Mailbox
 ) -> None:

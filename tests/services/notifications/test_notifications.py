@@ -1,6 +1,8 @@
 """Notifications in the app: one per thing and person, folded, read, deleted; nobody sees another's."""
 
 import asyncio
+import random
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -19,9 +21,11 @@ from shared.events.bookings import (
 )
 from shared.events.notifications import LiveMessagesLogged
 from shared.events.profiles import TutorApproved, TutorRejected
+from shared.types import format_instant
 from tests.harness import Harness
 from tests.services.notifications.events import EVE, JANE, JOHN, NOW, account, booking, message
-from tests.services.notifications.inbox import listed, told, unread
+from tests.services.notifications.inbox import listed, logged, told, unread
+from tests.services.notifications.mailbox import reset
 
 
 async def test_a_confirmed_booking_is_told_to_the_student_as_the_reference_shows_it(service: Harness) -> None:
@@ -58,8 +62,7 @@ async def test_a_confirmed_booking_is_told_to_the_student_as_the_reference_shows
 async def test_whoever_did_it_is_not_told(
     service: Harness, kind: type[Any], by: str, to_student: str | None, to_tutor: str | None
 ) -> None:
-    more = {"previous_start_at": NOW} if kind is BookingRescheduled else {}
-    await service.deliver(booking(kind, by=by, **more))
+    await service.deliver(booking(kind, by=by))
 
     assert [n["type"] for n in await listed(service, JANE)] == ([to_student] if to_student else [])
     assert [n["type"] for n in await listed(service, JOHN)] == ([to_tutor] if to_tutor else [])
@@ -212,12 +215,59 @@ async def test_a_purged_account_leaves_nothing_behind(
         assert await tx.value("SELECT count(*) FROM threads WHERE user_id = 11 OR other_id = 11") == 0
 
 
+async def test_what_a_purged_person_wrote_is_not_kept_either(service: Harness) -> None:
+    await service.deliver(account(JANE, first_name="Session"), account(JOHN))
+    reasons = {"student": "Jane here, ring me on +380501234567", "admin": "Jane asked us to"}
+    for number, by in enumerate(reasons):
+        declined = booking(BookingCancelled, booking_id=number, by=by, reason=reasons[by], student_name="on")
+        await service.deliver(declined)
+    await service.deliver(account(JANE, UserPurged, version=2, is_active=False, purged=True))
+
+    assert sorted(n["message"] for n in await listed(service, JOHN)) == [
+        "Your session with Deleted user was cancelled",
+        "Your session with Deleted user was cancelled: Jane asked us to",
+    ]
+
+
 async def test_late_news_of_a_purged_account_is_kept_without_a_name(service: Harness) -> None:
     await service.deliver(account(JANE, UserPurged, is_active=False, purged=True))
     await service.deliver(booking(), booking(BookingRequested, by="student"))
 
     assert await listed(service, JANE) == []
     assert [n["message"] for n in await listed(service, JOHN)] == ["Deleted user asks for a Mathematics session"]
+
+
+async def test_a_late_message_of_a_purged_account_comes_from_nobody(service: Harness) -> None:
+    await service.deliver(account(JOHN, UserPurged, is_active=False, purged=True))
+    await service.deliver(message(JOHN, JANE))
+
+    (shown,) = [m for m in await told(service) if m["type"] == "new_message"]
+    assert (shown["message"], shown["sender_name"], shown["sender_email"]) == ("Hello!", "Deleted user", "")
+
+
+async def test_no_address_of_a_purged_account_is_kept(service: Harness) -> None:
+    await service.deliver(account(JANE, UserPurged, is_active=False, purged=True))
+    await service.deliver(reset(email="jane.real@example.com"))
+
+    async with service.database.reading() as tx:
+        assert await tx.value("SELECT count(*) FROM deliveries") == 0
+
+
+async def test_an_older_move_of_a_booking_is_not_told_to_the_sockets(service: Harness) -> None:
+    confirmed, cancelled = booking(BookingConfirmed), booking(BookingCancelled, by="student")
+    await service.deliver(cancelled, confirmed)
+
+    assert [m["status"] for m in await logged(service, JANE) if m["type"] == "booking_update"] == ["CANCELLED"]
+    assert [n["type"] for n in await listed(service, JANE)] == ["booking_confirmed"], "the list has everything that happened"
+
+
+async def test_racing_moves_of_a_booking_end_on_the_sockets_with_the_last(service: Harness) -> None:
+    moves = [booking(BookingRescheduled, by="student", start_at=NOW + timedelta(days=n)) for n in range(1, 21)]
+    await asyncio.gather(*(service.deliver(move) for move in random.Random(3).sample(moves, 20)))
+
+    shown = [m["start_at"] for m in await logged(service, JANE) if m["type"] == "booking_update"]
+    assert shown == sorted(set(shown))
+    assert shown[-1] == format_instant(moves[-1].start_at)
 
 
 async def test_other_devices_hear_of_what_was_read_and_deleted(service: Harness) -> None:

@@ -1,13 +1,12 @@
 """Messages are told in the order they were written, however their events race."""
 
 import asyncio
-import json
 import random
 
 from services.notifications import actions, conversations, live, queries
 from tests.harness import Harness
 from tests.services.notifications.events import JANE, JOHN, message
-from tests.services.notifications.inbox import listed, told
+from tests.services.notifications.inbox import listed, logged, told
 from tests.waiting import eventually
 
 WAITING_FOR_LOCKS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
@@ -28,9 +27,7 @@ async def test_racing_messages_of_two_people_are_told_in_order(service: Harness)
     events = [message(*((JOHN, JANE) if n % 2 else (JANE, JOHN)), message=str(n), position=n) for n in range(1, 21)]
     await asyncio.gather(*(service.deliver(event) for event in random.Random(3).sample(events, 20)))
 
-    async with service.database.reading() as tx:
-        rows = await tx.rows("SELECT body FROM live_messages WHERE user_id = 11 ORDER BY event_id")
-    texts = [m["message"] for m in map(json.loads, (row["body"] for row in rows)) if m["type"] in ("new_message", "message_sent")]
+    texts = [m["message"] for m in await logged(service, JANE) if m["type"] in ("new_message", "message_sent")]
     assert texts == [str(n) for n in range(1, 21)]
 
 
