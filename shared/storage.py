@@ -45,6 +45,14 @@ class Storage:
         except FileNotFoundError as error:
             raise NotFound("No such file.") from error
 
+    async def part(self, name: str, start: int, end: int) -> bytes:
+        """The object's bytes from `start` to before `end`. Raises `NotFound`."""
+        try:
+            with _reaching("get"):
+                return bytes(await obstore.get_range_async(self._store, f"{self._prefix}/{name}", start=start, end=end))
+        except FileNotFoundError as error:
+            raise NotFound("No such file.") from error
+
     async def delete(self, name: str) -> None:
         """Deleting what is not there is no error."""
         with suppress(FileNotFoundError), _reaching("delete"):

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import secrets
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -20,6 +21,7 @@ from shared.storage import Storage
 from shared.worker import Runtime
 
 MAX_SIZE = 10 * 1024 * 1024
+PART = 256 * 1024  # bytes of a file that is on its way to a client
 PATIENCE = timedelta(hours=1)  # an upload whose message is not committed by then has failed
 PAUSE = timedelta(minutes=5)  # until removing is tried again where the store failed
 
@@ -64,6 +66,19 @@ async def keep(database: Database, storage: Storage, upload: Upload) -> None:
     async with database.transaction() as tx:
         await tx.run(queries.DOOM_FILE, object_name=upload.object_name, patience=PATIENCE)
     await storage.put(upload.object_name, upload.content)
+
+
+async def opened(storage: Storage, object_name: str, size: int) -> AsyncIterator[bytes]:
+    """The file in parts, each fetched when the client has taken those before it: a slow one holds little memory here, and nothing
+    of the store. The first is fetched at once: raises `NotFound`, `Unavailable`."""
+    first = await storage.part(object_name, 0, min(PART, size))
+
+    async def parts() -> AsyncIterator[bytes]:
+        yield first
+        for start in range(PART, size, PART):
+            yield await storage.part(object_name, start, min(start + PART, size))
+
+    return parts()
 
 
 async def remove_doomed(runtime: Runtime) -> None:

@@ -58,6 +58,7 @@ class Attachment:
     name: str
     content_type: str
     object_name: str
+    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +227,7 @@ COUNT_INDEXED, COUNT_NEWEST = _count(_INDEXED), _count(_NEWEST)
 SEARCH_INDEXED, SEARCH_NEWEST = _search(_INDEXED), _search(_NEWEST)
 
 ATTACHMENT = """
-SELECT a.name, a.content_type, a.object_name FROM attachments a JOIN messages m ON m.id = a.message_id
+SELECT a.name, a.content_type, a.object_name, a.size FROM attachments a JOIN messages m ON m.id = a.message_id
 WHERE a.id = %(id)s::bigint AND %(user_id)s::bigint IN (m.sender_id, m.recipient_id) AND m.deleted_at IS NULL
 """
 ATTACH = """

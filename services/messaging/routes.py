@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Query, Request, Response, UploadFile
+from fastapi.responses import StreamingResponse
 
 from services.messaging import attachments
 from services.messaging.actions import blocking, changing, reading, sending
@@ -107,7 +108,9 @@ async def download(attachment_id: Id, actor: Actor, database: OwnDatabase, stora
         "Content-Security-Policy": "default-src 'none'; sandbox",
         "Cache-Control": "private, no-store",
     }
-    return Response(await storage.get(found.object_name), media_type=found.content_type, headers=headers)
+    headers["Content-Length"] = str(found.size)
+    file = await attachments.opened(storage, found.object_name, found.size)
+    return StreamingResponse(file, media_type=found.content_type, headers=headers)
 
 
 @router.get("/threads")

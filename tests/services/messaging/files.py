@@ -5,6 +5,8 @@ import zipfile
 
 from PIL import Image
 
+from services.messaging.contents import MAX_ZIP_ENTRIES
+
 PDF = b"%PDF-1.7\n1 0 obj<<>>endobj\ntrailer<<>>\n%%EOF\n"
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 504
 CONTENT_TYPES = ("[Content_Types].xml", b"<Types/>")
@@ -93,6 +95,10 @@ HOSTILE = {
     "torn picture": ("a.png", picture("PNG")[:40]),
     "picture in name only": ("a.png", b"\x89PNG\r\n\x1a\n" + b"junk" * 20),
     "torn archive": ("a.docx", document()[:60]),
+    "archive of very much": (
+        "a.docx",
+        archive(("[Content_Types].xml", b"x"), ("word/document.xml", b"x"), *((str(n), b"") for n in range(MAX_ZIP_ENTRIES))),
+    ),
     "archive with an endless directory": ("a.docx", b"PK\x03\x04" + b"\0" * 40 + b"PK\x05\x06" + b"\0" * 8 + b"\xff" * 10),
     "binary": ("data.bin", bytes(range(256))),
     "sound": ("a.wav", b"RIFF\x24\0\0\0WAVEfmt "),

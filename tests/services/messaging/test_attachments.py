@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from services.messaging import queries
-from services.messaging.attachments import MAX_SIZE, remove_doomed
+from services.messaging.attachments import MAX_SIZE, PART, remove_doomed
 from shared.storage import Storage
 from shared.worker import Runtime
 from tests.harness import Harness
@@ -210,6 +210,36 @@ async def test_a_form_without_what_it_needs_is_refused(service: Harness, missing
 @pytest.mark.parametrize(("recipient_id", "status"), [(ANNA, 400), (999_999, 404), (0, 422)])
 async def test_files_go_to_whom_messages_may_go(service: Harness, recipient_id: int, status: int) -> None:
     assert (await upload(service, recipient_id=recipient_id)).status_code == status
+
+
+@pytest.mark.parametrize("size", [PART - 1, PART, PART + 1, 3 * PART, MAX_SIZE])
+async def test_a_file_is_passed_on_in_parts(service: Harness, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    """Whoever fetches many files and reads them slowly must not have the process killed for its memory."""
+    content = (b"%010d" * (size // 10 + 1) % tuple(range(size // 10 + 1)))[:size]
+    sent = (await upload(service, "numbers.txt", content)).json()
+    held: list[int] = []
+    get_part = Storage.part
+
+    async def part(storage: Storage, name: str, start: int, end: int) -> bytes:
+        held.append(end - start)
+        return await get_part(storage, name, start, end)
+
+    monkeypatch.setattr(Storage, "part", part)
+    download = await service.person(BOB).get(sent["attachment"]["url"])
+
+    assert download.content == content
+    assert download.headers["content-length"] == str(size)
+    assert max(held) <= PART
+    assert sum(held) == size
+
+
+async def test_a_file_that_is_gone_from_the_store_is_404(service: Harness) -> None:
+    before = await stored(service)
+    sent = (await upload(service)).json()
+    (name,) = set(await stored(service)) - set(before)
+    await service.app.state.attachments.delete(name)
+
+    assert (await service.person(BOB).get(sent["attachment"]["url"])).status_code == 404
 
 
 async def test_strangers_and_the_anonymous_download_nothing(service: Harness) -> None:
