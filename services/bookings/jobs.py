@@ -12,21 +12,21 @@ from shared.db import Tx
 from shared.worker import Job, Runtime
 
 BATCH = 100
-Step = Callable[[Tx, int, datetime], Awaitable[int]]
+Step = Callable[[Tx, list[int], int, datetime], Awaitable[int]]
+"""Does a batch (the third) of what is due, none of those that failed in this run (the second); how many were due."""
 
 
 async def drain(runtime: Runtime, step: Step, batch: int = BATCH) -> None:
     """Run `step` until it finds nothing more to do, one transaction per batch: after a stop, everything overdue is caught up."""
-    done = batch
+    done, failed = batch, list[int]()
     while done == batch:
         async with runtime.database.transaction() as tx:
-            done = await step(tx, batch, datetime.now(UTC))
+            done = await step(tx, failed, batch, datetime.now(UTC))
 
 
 async def expire_requests(runtime: Runtime) -> None:
     # One at a time: each may give a credit back, and a batch that holds several purchases could deadlock with another one.
-    failed: list[int] = []
-    await drain(runtime, lambda tx, _, now: timed.expire_request(tx, failed, now), batch=1)
+    await drain(runtime, timed.expire_requests, batch=1)
 
 
 async def complete_lessons(runtime: Runtime) -> None:
@@ -44,7 +44,7 @@ async def expire_purchases(runtime: Runtime) -> None:
 async def settle_payments(runtime: Runtime) -> None:
     assert isinstance(runtime.settings, BookingsSettings)  # noqa: S101  declared by the service
     provider = PROVIDERS[runtime.settings.payment_provider]
-    await drain(runtime, lambda tx, _, now: money.settle(tx, provider, now), batch=1)
+    await drain(runtime, lambda tx, _failed, _batch, now: money.settle(tx, provider, now), batch=1)
 
 
 async def measure_overdue(runtime: Runtime) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, TypeVar
 from fastapi import Depends, Request
 
 from services.bookings.actions import people, replicas
-from services.bookings.actions.replicas import StudentUnknown, TutorDoubted
+from services.bookings.actions.replicas import AccountInactive, StudentUnknown, TutorDoubted
 from shared.db import Database, Tx
 from shared.events.auth import UserSnapshot
 from shared.events.profiles import TutorSnapshot
@@ -32,7 +32,7 @@ class Owners:
             try:
                 async with self._database.transaction() as tx:
                     return await work(tx)
-            except (StudentUnknown, TutorDoubted) as doubt:
+            except (StudentUnknown, AccountInactive, TutorDoubted) as doubt:
                 if doubt.code in settled or not await self._settle(doubt):
                     raise
                 settled.add(doubt.code)
@@ -48,7 +48,7 @@ class Owners:
         async with self._database.reading() as tx:
             return await work(tx)
 
-    async def _settle(self, doubt: StudentUnknown | TutorDoubted) -> bool:
+    async def _settle(self, doubt: StudentUnknown | AccountInactive | TutorDoubted) -> bool:
         """Whether to try again: the owner answered. Not whether its answer was newer than the replica, because the event itself
         may have arrived since the refusal."""
         if isinstance(doubt, StudentUnknown):
@@ -56,6 +56,8 @@ class Owners:
             async with self._database.transaction() as tx:
                 await replicas.assume_account(tx, doubt.user_id)
             return True
+        if isinstance(doubt, AccountInactive):
+            return await self._fetch_account(doubt.user_id)
         news = await self._fetch_tutor(doubt.tutor_id) if doubt.tutor_id else await self._fetch_tutor_of(doubt.user_id)
         if doubt.account_is_inactive and doubt.user_id:
             news |= await self._fetch_account(doubt.user_id)

@@ -63,13 +63,13 @@ async def give_back(tx: Tx, booking: Booking, now: datetime) -> None:
 
 def _after_return(purchase: Purchase, booked_at: datetime, now: datetime) -> dict[str, Any]:
     """What a credit that comes back changes. One taken while the purchase was good gets days of grace if that has expired since,
-    alone: those that were left unused stay lost. One taken in such days has had them, and is as lost as the others."""
-    if purchase.expires_at > now:
-        return {"credits_remaining": purchase.credits_remaining + 1}
+    alone: those that were left unused stay lost, but for what others' days of grace keep. One taken in such days has had them,
+    and is as lost as the others."""
     expired_at = purchase.expired_at or purchase.expires_at
-    if booked_at < expired_at:
-        return {"credits_remaining": 1, "status": "active", "expires_at": now + GRACE, "expired_at": expired_at}
-    return {"credits_remaining": purchase.credits_remaining + 1}
+    if expired_at > now or booked_at >= expired_at:
+        return {"credits_remaining": purchase.credits_remaining + 1}
+    usable = purchase.credits_remaining if purchase.expires_at > now else 0
+    return {"credits_remaining": usable + 1, "status": "active", "expires_at": now + GRACE, "expired_at": expired_at}
 
 
 async def pay_back(tx: Tx, purchase: Purchase, returned: int, now: datetime) -> Purchase:

@@ -7,7 +7,7 @@ from services.bookings.actions import credits, lessons, money, replicas
 from services.bookings.actions.events import purchase_state
 from services.bookings.queries import packages as queries
 from services.bookings.queries.packages import Package, Purchase
-from services.bookings.rules.packages import check_price
+from services.bookings.rules.packages import PriceTooFine, check_price
 from services.bookings.views.packages import PackageChange, PackageRequest
 from shared.auth import Principal
 from shared.db import Tx
@@ -20,6 +20,12 @@ from shared.tokens import Role
 
 class PackageNotFound(NotFound):
     detail = "There is no such package."
+
+
+class PriceTooFineForReplica(replicas.TutorDoubted, PriceTooFine):
+    """The tutor may have another currency by now."""
+
+    code = PriceTooFine.code
 
 
 class OwnPackage(BadRequest):
@@ -37,7 +43,10 @@ class NothingToRefund(Conflict):
 async def offer(tx: Tx, actor: Principal, request: PackageRequest, now: datetime) -> Package:
     """A new package of the tutor's, priced in the tutor's currency."""
     tutor = await replicas.own_profile(tx, actor.user_id)
-    check_price(request.price, tutor.currency)
+    try:
+        check_price(request.price, tutor.currency)
+    except PriceTooFine as error:
+        raise PriceTooFineForReplica(tutor.id, detail=error.message) from error
     return await tx.one(
         Package,
         queries.INSERT,
@@ -79,12 +88,15 @@ async def page_of(tx: Tx, actor: Principal, tutor_id: int | None, page: Page) ->
 
 async def buy(tx: Tx, actor: Principal, package_id: int, now: datetime) -> Purchase:
     """Buy a package as it is on offer now. Raises `PackageNotFound`, `OwnPackage` or `TutorNotFound`."""
+    tutor_id = await tx.value(queries.TUTOR_OF, id=package_id)
+    if tutor_id is None:
+        raise PackageNotFound
+    await lessons.queue(tx, {tutor_id}, {actor.user_id})  # behind whoever leaves: what is sold is paid back, or not sold
     package = await tx.maybe(Package, queries.ON_OFFER, id=package_id)
     if package is None:
         raise PackageNotFound
     if package.tutor_user_id == actor.user_id:
         raise OwnPackage
-    await lessons.queue(tx, {package.tutor_id}, {actor.user_id})  # behind whoever leaves: what is sold is paid back, or not sold
     await replicas.check_student(tx, actor.user_id)
     await replicas.find_tutor(tx, package.tutor_id)
     purchase = await tx.one(

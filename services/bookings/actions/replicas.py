@@ -53,7 +53,13 @@ class StudentUnknown(NotFound):
 
 
 class AccountInactive(Forbidden):
+    """Auth has said so, but may have changed its mind since."""
+
     detail = "This account is not active."
+
+    def __init__(self, user_id: int) -> None:
+        super().__init__()
+        self.user_id = user_id
 
 
 async def put_tutor(tx: Tx, event: TutorEvent) -> bool:
@@ -95,12 +101,13 @@ def check_active(user_id: int, is_active: bool | None) -> None:
     if is_active is None:
         raise StudentUnknown(user_id)
     if not is_active:
-        raise AccountInactive
+        raise AccountInactive(user_id)
 
 
 async def is_away(tx: Tx, user_id: int) -> bool:
-    """Whether the account is known to be inactive now."""
-    return await tx.value(queries.ACCOUNT_IS_ACTIVE, user_id=user_id) is False
+    """Whether this tutor is known to be none at present: the account is inactive, or has another role now."""
+    away: bool = await tx.value(queries.IS_AWAY, user_id=user_id)
+    return away
 
 
 async def find_tutor(tx: Tx, tutor_id: int) -> Tutor:

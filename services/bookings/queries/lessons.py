@@ -195,14 +195,16 @@ IN_STATES = "b.status = ANY(%(statuses)s::text[])"
 DUE_TO_EXPIRE = f"""
 SELECT {COLUMNS} FROM bookings b {NAMES} WHERE b.status = 'PENDING' AND b.respond_by <= %(now)s::timestamptz
   AND b.id <> ALL(%(failed)s::bigint[])
-ORDER BY b.respond_by LIMIT 1 FOR UPDATE OF b SKIP LOCKED
+ORDER BY b.respond_by LIMIT %(batch)s::int FOR UPDATE OF b SKIP LOCKED
 """
 DUE_TO_COMPLETE = f"""
 SELECT {COLUMNS} FROM bookings b {NAMES} WHERE b.status = 'CONFIRMED' AND b.end_at <= %(now)s::timestamptz
+  AND b.id <> ALL(%(failed)s::bigint[])
 ORDER BY b.end_at LIMIT %(batch)s::int FOR UPDATE OF b SKIP LOCKED
 """
 DUE_TO_REMIND = f"""
 SELECT {COLUMNS} FROM bookings b {NAMES} WHERE b.remind_at IS NOT NULL AND b.remind_at <= %(now)s::timestamptz
+  AND b.id <> ALL(%(failed)s::bigint[])
 ORDER BY b.remind_at LIMIT %(batch)s::int FOR UPDATE OF b SKIP LOCKED
 """
 OVERDUE = """

@@ -78,6 +78,7 @@ RETURNING {COLUMNS}
 DELETE = "UPDATE packages SET deleted_at = %(now)s, is_active = false WHERE id = %(id)s::bigint"
 BY_ID = f"SELECT {COLUMNS} FROM packages p WHERE p.id = %(id)s::bigint AND p.deleted_at IS NULL"
 BY_ID_LOCKED = f"{BY_ID} FOR UPDATE"
+TUTOR_OF = "SELECT tutor_id FROM packages WHERE id = %(id)s::bigint"
 ON_OFFER = f"{BY_ID} AND p.is_active FOR SHARE"
 LIST = f"""
 SELECT {COLUMNS} FROM packages p LEFT JOIN tutors t ON t.id = p.tutor_id LEFT JOIN accounts u ON u.id = p.tutor_user_id
@@ -168,7 +169,7 @@ ORDER BY p.id FOR UPDATE OF p
 """
 DUE_TO_EXPIRE = f"""
 SELECT {PURCHASE_COLUMNS} FROM purchases p {PURCHASE_NAMES}
-WHERE p.status = 'active' AND p.expires_at <= %(now)s::timestamptz
+WHERE p.status = 'active' AND p.expires_at <= %(now)s::timestamptz AND p.id <> ALL(%(failed)s::bigint[])
 ORDER BY p.expires_at LIMIT %(batch)s::int FOR UPDATE OF p SKIP LOCKED
 """
 PURCHASES_BY_IDS = f"""

@@ -50,6 +50,10 @@ ON CONFLICT (id) DO UPDATE SET version = excluded.version, first_name = excluded
 WHERE accounts.version < excluded.version
 """
 ACCOUNT_IS_ACTIVE = "SELECT is_active FROM accounts WHERE id = %(user_id)s::bigint"
+IS_AWAY = """
+SELECT EXISTS (SELECT FROM accounts WHERE id = %(user_id)s::bigint AND NOT is_active)
+  OR EXISTS (SELECT FROM tutors WHERE user_id = %(user_id)s::bigint AND NOT is_active)
+"""
 
 FORGET_NOTES = "UPDATE bookings SET notes_student = NULL WHERE student_id = %(user_id)s::bigint AND notes_student IS NOT NULL"
 FORGET_OFFERS = """

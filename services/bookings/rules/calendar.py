@@ -98,14 +98,17 @@ def joined(spans: list[Span]) -> list[Span]:
 def without(spans: list[Span], taken: list[Span]) -> list[Span]:
     """What of `spans` is in none of `taken`; both apart from each other and in order."""
     left: list[Span] = []
+    first = 0  # of those taken that end after the span begins: a calendar may hold thousands of both
     for start, end in spans:
         at = start
-        for taken_start, taken_end in taken:
-            if taken_end <= at or taken_start >= end:
-                continue
-            if taken_start > at:
-                left.append((at, taken_start))
-            at = max(at, taken_end)
+        while first < len(taken) and taken[first][1] <= start:
+            first += 1
+        index = first
+        while index < len(taken) and taken[index][0] < end:
+            if taken[index][0] > at:
+                left.append((at, taken[index][0]))
+            at = taken[index][1]
+            index += 1
         if at < end:
             left.append((at, end))
     return left

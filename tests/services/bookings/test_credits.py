@@ -126,6 +126,24 @@ async def test_each_credit_taken_while_the_purchase_was_good_has_its_days_of_gra
     assert answer.status_code == 201
 
 
+async def test_so_has_one_that_comes_back_during_those_of_another(service: Harness) -> None:
+    tutor, student = await a_tutor(service), await a_student(service)
+    package = await offered(tutor, validity_days=2)
+    await bought(student, package)
+    booked = [await student.books(tutor, in_days(day), use_package_id=package["id"]) for day in (20, 40)]
+    for booking in booked:
+        await tutor.confirms(booking["id"])
+
+    for day, booking in zip((4, 17), booked, strict=True):
+        with clock(service, in_days(day)):
+            await tutor.client.post(f"/api/bookings/{booking['id']}/cancel")
+    with clock(service, in_days(30)):
+        assert await credits(student) == 2
+        answer = await student.asks(tutor, in_days(33), use_package_id=package["id"])
+
+    assert answer.status_code == 201
+
+
 @pytest.mark.parametrize("ending", ["decline", "expire", "mark-no-show-tutor"])
 async def test_a_lesson_that_was_not_held_by_no_fault_of_the_students_gives_the_credit_back(
     service: Harness, ending: str

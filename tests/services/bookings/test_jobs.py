@@ -68,7 +68,7 @@ async def test_reminders_are_said_a_day_and_an_hour_before_each_once(service: Ha
     for hours_before in (25, 24, 23.9, 2, 1, 0.9, -0.5):
         now = in_days(3) - timedelta(hours=hours_before)
         async with service.database.transaction() as tx:
-            await timed.remind(tx, 10, now)
+            await timed.remind(tx, [], 10, now)
         said.append([e["data"]["hours"] for e in await service.outbox("bookings.booking.reminded.v1")])
 
     assert said == [[], [24], [24], [24], [24, 1], [24, 1], [24, 1]]
@@ -80,7 +80,7 @@ async def test_a_reminder_that_comes_too_late_is_left_out(service: Harness) -> N
     await tutor.confirms(booking["id"])
 
     async with service.database.transaction() as tx:
-        await timed.remind(tx, 10, in_days(3) + timedelta(minutes=1))
+        await timed.remind(tx, [], 10, in_days(3) + timedelta(minutes=1))
 
     assert await service.outbox("bookings.booking.reminded.v1") == []
     assert await rows(service, "SELECT remind_at FROM bookings") == [{"remind_at": None}]
@@ -135,7 +135,7 @@ class Unreliable:
 async def settled(service: Harness, provider: Unreliable, now: datetime) -> list[int]:
     """Let the worker settle what it can at that time; the entries that are paid then."""
 
-    async def step(tx: Tx, _: int, __: datetime) -> int:
+    async def step(tx: Tx, _failed: list[int], _batch: int, _now: datetime) -> int:
         return await money.settle(tx, provider, now)
 
     await jobs.drain(_runtime(service), step, batch=1)
@@ -198,6 +198,21 @@ async def test_a_request_that_cannot_expire_holds_up_no_other(service: Harness) 
     assert 6 * 3600 <= late["request"] < 7 * 3600
     assert late["lesson"] == 0
     assert late["payment"] > 0
+
+
+async def test_a_lesson_that_cannot_be_completed_holds_up_no_other(service: Harness) -> None:
+    tutor, student = await a_tutor(service), await a_student(service)
+    with clock(service, in_days(-9)):
+        broken, booking = [await student.books(tutor, in_days(day)) for day in (-5, -4)]
+        for one in (broken, booking):
+            await tutor.confirms(one["id"])
+    move = "INSERT INTO booking_moves SELECT booking_id, 3, 'complete', status, start_at, by, NULL, NULL, at FROM booking_moves"
+    await rows(service, f"{move} WHERE booking_id = %(id)s AND version = 2 RETURNING version", id=broken["id"])
+
+    await work(service, jobs.complete_lessons)
+
+    states = await rows(service, "SELECT id, status FROM bookings ORDER BY id")
+    assert [(row["id"], row["status"]) for row in states] == [(broken["id"], "CONFIRMED"), (booking["id"], "COMPLETED")]
 
 
 def _runtime(service: Harness) -> Runtime:

@@ -8,9 +8,9 @@ from typing import LiteralString
 import httpx
 import pytest
 
-from services.bookings.actions import people
+from services.bookings.actions import lessons, people
 from shared.errors import Unavailable
-from shared.events.auth import UserChanged, UserSnapshot
+from shared.events.auth import UserChanged, UserPurged, UserSnapshot
 from tests.harness import Harness
 from tests.services.bookings.people import (
     Tutor,
@@ -148,6 +148,33 @@ async def test_a_purchase_waits_for_a_tutor_who_is_just_leaving(service: Harness
         await eventually(lambda: somebody_waits(service, buying))
 
     assert (await buying).status_code == 404
+
+
+async def test_a_purchase_that_waits_for_a_purge_is_not_in_its_way(service: Harness) -> None:
+    tutor, student = await a_tutor(service), await a_student(service)
+    package = await offered(tutor, description="Five lessons")
+    names = {"first_name": "Deleted", "last_name": "user", "is_active": False, "purged": True}
+
+    async with service.database.transaction() as tx:
+        await lessons.queue(tx, {tutor.id}, set())
+        buying = asyncio.create_task(student.client.post(f"/api/packages/{package['id']}/purchase"))
+        await eventually(lambda: somebody_waits(service, buying))
+        await people.know(tx, UserPurged(**account(tutor.user_id, "tutor", 9, **names)), in_days(0))
+
+    assert (await buying).status_code == 404
+
+
+async def test_a_tutor_who_has_another_role_now_can_be_left_free_of_charge(service: Harness) -> None:
+    tutor, student = await a_tutor(service), await a_student(service)
+    booking = await student.books(tutor, in_days(3))
+    await tutor.confirms(booking["id"])
+
+    await service.deliver(UserChanged(**account(tutor.user_id, "student", 2)))
+    await tutor.changes(is_active=False)
+
+    with clock(service, in_days(3) - timedelta(minutes=1)):
+        cancelled = (await student.client.post(f"/api/bookings/{booking['id']}/cancel")).json()
+    assert (cancelled["status"], cancelled["refund_amount"]) == ("CANCELLED", 45.0)
 
 
 async def test_a_tutor_who_is_deactivated_can_be_left_free_of_charge(service: Harness) -> None:

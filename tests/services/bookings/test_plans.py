@@ -14,7 +14,7 @@ from tests.services.bookings.people import in_days
 
 PAGE: dict[str, object] = {"limit": 20, "offset": 0}
 MINE = {"user_id": 1, "statuses": ["PENDING", "COMPLETED"], "now": in_days(0)} | PAGE
-DUE = {"now": in_days(0), "batch": 100}
+DUE: dict[str, object] = {"now": in_days(0), "batch": 100, "failed": []}
 RANGE = {"tutor_id": 1, "student_id": 2, "low": in_days(1), "high": in_days(32)}
 WISH = {"tutor_id": 1, "student_id": 2, "start_at": in_days(1), "end_at": in_days(1, 13)}
 CREDIT = {"student_id": 1, "named": 2, "tutor_id": 1, "minutes": 60, "now": in_days(0)}
@@ -29,7 +29,7 @@ PLANS: list[tuple[LiteralString, Mapping[str, object], set[str]]] = [
     (lessons.LIST_SOONEST.format(whose=lessons.GIVEN, which=UPCOMING), MINE, {"live_of_tutor"}),
     (lessons.COUNT.format(whose=lessons.TAKEN, which=ANY), MINE, {"bookings_of_student"}),
     (lessons.COUNT.format(whose=lessons.GIVEN, which=ANY), MINE, {"bookings_of_tutor"}),
-    (lessons.DUE_TO_EXPIRE, {"now": in_days(0), "failed": []}, {"bookings_to_answer"}),
+    (lessons.DUE_TO_EXPIRE, DUE, {"bookings_to_answer"}),
     (lessons.DUE_TO_COMPLETE, DUE, {"bookings_to_complete"}),
     (lessons.DUE_TO_REMIND, DUE, {"bookings_to_remind"}),
     (lessons.ANSWERED_AFTER, {"after": 0, "batch": 500}, {"bookings_pkey", "booking_moves_pkey"}),

@@ -14,6 +14,7 @@ from tests.services.bookings.people import (
     a_student,
     a_tutor,
     account,
+    deactivated,
     in_days,
     next_id,
     purged,
@@ -154,6 +155,30 @@ async def test_a_new_tutor_offers_a_package_at_once(service: Harness, owner: Own
 
     assert (known.status_code, known.json()["tutor_profile_id"]) == (201, tutor_id)
     assert (unknown.status_code, unknown.json()["code"]) == (404, "no_tutor_profile")
+
+
+async def test_a_price_in_another_currency_than_was_heard_of_is_taken(service: Harness, owner: Owner) -> None:
+    tutor = await a_tutor(service, currency="JPY", hourly_rate=Decimal(3000))
+    owner.knows_tutor(tutor.id, tutor.user_id, 9, currency="USD")
+
+    offered = await tutor.client.post("/api/packages", json={"name": "Five", "session_count": 5, "price": 199.99})
+
+    assert (offered.status_code, offered.json()["currency"]) == (201, "USD")
+
+
+@pytest.mark.parametrize("path", ["/api/bookings", "/api/packages/{}/purchase"])
+async def test_a_student_who_was_just_activated_again_is_served(service: Harness, owner: Owner, path: str) -> None:
+    tutor, student = await a_tutor(service), await a_student(service)
+    package = (await tutor.client.post("/api/packages", json={"name": "Five", "session_count": 5, "price": 200})).json()
+    path, body = path.format(package["id"]), request(tutor, in_days(3))
+    await deactivated(service, student.user_id)
+
+    early = await student.client.post(path, json=body)
+    owner.answers[f"/internal/users/{student.user_id}"] = UserSnapshot(**account(student.user_id, version=3))
+    served = await student.client.post(path, json=body)
+
+    assert (early.status_code, early.json()["code"]) == (403, "account_inactive")
+    assert served.status_code == 201, served.text
 
 
 async def test_an_older_version_changes_nothing(service: Harness) -> None:
