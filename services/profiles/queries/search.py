@@ -117,7 +117,9 @@ def _pages_of_few(source: str) -> dict[str, str]:
     return {
         sort: f"""
         WITH found AS MATERIALIZED (
-          SELECT tutor_id, average_rating, total_reviews, hourly_rate, experience_years FROM {source}
+          SELECT tutor_id, coalesce(average_rating, 0) AS average_rating, coalesce(total_reviews, 0) AS total_reviews,
+            hourly_rate, experience_years
+          FROM {source}
           WHERE words @@ %(words)s::tsquery AND {_TEACHES} AND {_FILTERS}
         )
         SELECT ARRAY(SELECT tutor_id FROM found ORDER BY {order} LIMIT %(limit)s::bigint OFFSET %(offset)s::bigint) AS ids,

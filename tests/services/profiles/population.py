@@ -81,7 +81,7 @@ async def _tutor(tx: Tx, rng: random.Random, subjects: list[int]) -> Found:
     rate, years = Decimal(rng.choice([20, 30, 30, 45])) + Decimal(rng.choice(["0", "0.50"])), rng.randint(0, 6)
     languages, words = rng.sample(LANGUAGES, rng.randint(0, 3)), rng.sample(WORDS, rng.randint(1, 4))
     currency = rng.choice(["USD", "EUR", "EUR"])
-    rating, reviews = Decimal(rng.randint(2, 5)), rng.randint(1, 3)
+    rating, reviews = (Decimal(rng.randint(2, 5)), rng.randint(1, 3)) if rng.random() < 0.6 else (Decimal(0), 0)
     await tx.run(SET_STATUS, tutor_id=tutor_id, status="approved", now=now, by=None, reason=None)
     await tutors.choose_subjects(tx, tutor_id, taught, now)
     await tutors.edit(
@@ -95,5 +95,6 @@ async def _tutor(tx: Tx, rng: random.Random, subjects: list[int]) -> Found:
         bio=" ".join(words[1:]),
         headline=words[0],
     )
-    await catalogue.rate(tx, RatingChanged(tutor_id=tutor_id, version=1, average_rating=rating, total_reviews=reviews))
+    if reviews:
+        await catalogue.rate(tx, RatingChanged(tutor_id=tutor_id, version=1, average_rating=rating, total_reviews=reviews))
     return Found(tutor_id, frozenset(taught), rate, years, frozenset(languages), frozenset(words), rating, reviews, currency)

@@ -11,6 +11,7 @@ from services.profiles.actions import search
 from services.profiles.actions.search import Criteria
 from services.profiles.jobs import count_common_words, fold_counts
 from services.profiles.queries.search import ORDERS
+from shared.events.bookings import RatingChanged
 from shared.paging import Page
 from shared.worker import Runtime
 from tests.harness import Harness
@@ -72,10 +73,21 @@ async def test_pages_hold_exactly_what_meets_the_criteria_in_order(
         await fold_counts(runtime)
     rng = random.Random(2)
 
-    for _ in range(60):
+    for _ in range(150):
         wanted = criteria(rng, subjects)
         ids, totals = await all_pages(service, wanted, rng.choice([3, 7, 20]))
         assert (ids, totals) == (expected(everybody, wanted), {len(ids)}), wanted
+
+
+async def test_whoever_has_no_review_comes_after_those_who_have_also_among_those_whom_words_find(service: Harness) -> None:
+    unrated, best, good = [await approved(service, headline="galaxy") for _ in range(3)]
+    for person, rating in ((best, "4.9"), (good, "3.9")):
+        given = RatingChanged(tutor_id=person.tutor_id, version=1, average_rating=Decimal(rating), total_reviews=1)
+        await service.deliver(given)
+
+    order = [best.tutor_id, good.tutor_id, unrated.tutor_id]
+    assert await found(service.client()) == order
+    assert await found(service.client(), search="galaxy") == order
 
 
 async def test_rates_can_be_compared_in_one_currency(service: Harness) -> None:
