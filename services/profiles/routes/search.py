@@ -57,8 +57,13 @@ def _none_if_blank(value: object) -> object:
     return None if isinstance(value, str) and not value.strip() else value
 
 
+def _without_needless_zeros(amount: Decimal) -> Decimal:
+    """A zero, too, may be written with more decimals than numbers of PostgreSQL can have."""
+    return amount.normalize()
+
+
 Languages = Annotated[str, AfterValidator(_codes)]
-Amount = Annotated[Decimal, Query(ge=0, le=1_000_000)]
+Amount = Annotated[Decimal, Query(ge=0, le=1_000_000, decimal_places=6), AfterValidator(_without_needless_zeros)]
 
 
 @router.get("", response_model=TutorPage)

@@ -217,6 +217,9 @@ async def test_languages_may_be_codes_or_names(service: Harness) -> None:
         {"min_rate": -1},
         {"min_rate": "NaN"},
         {"max_rate": "inf"},
+        {"min_rate": "1e-16384"},
+        {"max_rate": "1e-99999"},
+        {"min_rate": "0.0000001"},
         {"experience_years": -1},
         {"languages": "xx"},
         {"sort": "name"},
@@ -229,6 +232,13 @@ async def test_languages_may_be_codes_or_names(service: Harness) -> None:
 )
 async def test_impossible_criteria_are_refused(service: Harness, query: dict[str, Any]) -> None:
     assert (await service.client().get("/api/tutors", params=query)).status_code == 422
+
+
+@pytest.mark.parametrize("rate", ["0e-99999999", "0e99999999", "20.000000000", "2E+1"])
+async def test_a_limit_may_be_written_with_any_zeros(service: Harness, rate: str) -> None:
+    wanted = await approved(service, rate=20)
+
+    assert await found(service.client(), min_rate=rate) == [wanted.tutor_id]
 
 
 async def test_a_signed_in_student_sees_which_are_favorites(service: Harness) -> None:
