@@ -11,10 +11,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Final, Literal, LiteralString, TypeVar
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
-from shared.db import Reading, Transaction, Tx
+from shared.db import Database, Reading, Transaction, Tx
 from shared.errors import Invalid, NotFound
 from shared.neighbours import Internal
 from shared.outbox import DEPTH
@@ -48,6 +48,8 @@ class Owned(_Copy):
     """What this service is the authority on. `resend` publishes snapshots of the aggregates with these ids."""
 
     resend: Callable[[Tx, list[int]], Awaitable[None]]
+    one_by_one: bool = field(default=False, kw_only=True)
+    """Each in a transaction of its own: where saying an aggregate again takes locks that others wait for."""
 
 
 @dataclass(frozen=True)
@@ -165,8 +167,11 @@ def _answer_checksums(routes: APIRouter, owned: Sequence[Owned], replicas: Seque
 
 def _take_repairs(routes: APIRouter, owned: Sequence[Owned], replicas: Sequence[Replica]) -> None:
     @routes.post("/owned/{entity}/resend", status_code=204)
-    async def resend(entity: str, wanted: ResendRequest, tx: Transaction) -> None:
-        await _find(owned, entity).resend(tx, wanted.ids)
+    async def resend(entity: str, wanted: ResendRequest, request: Request) -> None:
+        copy = _find(owned, entity)
+        for ids in [[id_] for id_ in wanted.ids] if copy.one_by_one else [wanted.ids]:
+            async with Database.of(request).transaction() as tx:
+                await copy.resend(tx, ids)
 
     @routes.post("/replicas/{entity}/distrust", status_code=204)
     async def distrust(entity: str, wanted: DistrustRequest, tx: Transaction) -> None:

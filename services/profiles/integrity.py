@@ -12,7 +12,7 @@ from shared.outbox import publish
 
 
 async def _resend_tutors(tx: Tx, ids: list[int]) -> None:
-    for tutor_id in sorted(ids):
+    for tutor_id in ids:
         await tutors.say_again(tx, tutor_id, datetime.now(UTC))
 
 
@@ -44,6 +44,7 @@ TUTORS = Owned(
     "tutor",
     _TUTORS,
     _resend_tutors,
+    one_by_one=True,  # as they are saved
     fields={
         "user_id": "user_id",
         "status": "status",

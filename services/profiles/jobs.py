@@ -16,7 +16,7 @@ from shared.outbox import publish
 from shared.storage import Storage
 from shared.worker import Job, Runtime
 
-BATCH = 200
+BATCH = 200  # ids read at once
 COMMON = 5000  # tutors
 
 log = logs.get(__name__)
@@ -70,20 +70,21 @@ async def _count_word(database: Database, word: str) -> None:
 
 
 async def refresh_stale(runtime: Runtime) -> None:
-    """Say and index anew the tutors of renamed subjects, a few in each transaction."""
+    """Say and index anew the tutors of renamed subjects. Each in a transaction of its own, as everywhere: whoever has learnt the
+    words of one and waits for another, while that one is saved with the same new words, would wait for ever."""
     refreshed = 0
-    while ids := await _refresh_some(runtime.database):
-        refreshed += len(ids)
+    while await _refresh_next(runtime.database):
+        refreshed += 1
     if refreshed:
         log.info("stale_tutors_refreshed", count=refreshed)
 
 
-async def _refresh_some(database: Database) -> list[int]:
+async def _refresh_next(database: Database) -> bool:
     async with database.transaction() as tx:
-        ids = sorted(row["tutor_id"] for row in await tx.rows(queries.TAKE_STALE))
-        for tutor_id in ids:
+        tutor_id = await tx.value(queries.TAKE_STALE)
+        if tutor_id is not None:
             await tutors.changed(tx, tutor_id, datetime.now(UTC))
-    return ids
+    return tutor_id is not None
 
 
 async def delete_photos(runtime: Runtime) -> None:
@@ -131,17 +132,21 @@ async def resync(runtime: Runtime) -> None:
         known = await tx.all(Subject, subject_queries.ALL)
         await publish(tx, *(subjects.changed(s) for s in known))
     after = said = 0
-    while ids := await _say_some_again(runtime.database, after):
+    while ids := await _next_ids(runtime.database, after):
+        for tutor_id in ids:
+            await _say_again(runtime.database, tutor_id)
         after, said = ids[-1], said + len(ids)
     log.info("resynced", subjects=len(known), tutors=said)
 
 
-async def _say_some_again(database: Database, after: int) -> list[int]:
+async def _next_ids(database: Database, after: int) -> list[int]:
+    async with database.reading() as tx:
+        return [row["id"] for row in await tx.rows(queries.NEXT_IDS, after=after, batch=BATCH)]
+
+
+async def _say_again(database: Database, tutor_id: int) -> None:
     async with database.transaction() as tx:
-        ids = [row["id"] for row in await tx.rows(queries.NEXT_IDS, after=after, batch=BATCH)]
-        for tutor_id in ids:
-            await tutors.say_again(tx, tutor_id, datetime.now(UTC))
-    return ids
+        await tutors.say_again(tx, tutor_id, datetime.now(UTC))
 
 
 JOBS = (

@@ -25,6 +25,8 @@ UPDATE subjects SET name = %(name)s, category = %(category)s, description = %(de
 WHERE id = %(id)s::bigint RETURNING {COLUMNS}
 """
 DELETE = "DELETE FROM subjects WHERE id = %(id)s::bigint"
+# A mark that is there is locked: whoever takes it waits, and sees the new name.
 MARK_TUTORS = """
-INSERT INTO stale_tutors (tutor_id) SELECT tutor_id FROM tutor_subjects WHERE subject_id = %(id)s::bigint ON CONFLICT DO NOTHING
+INSERT INTO stale_tutors (tutor_id) SELECT tutor_id FROM tutor_subjects WHERE subject_id = %(id)s::bigint ORDER BY tutor_id
+ON CONFLICT (tutor_id) DO UPDATE SET tutor_id = excluded.tutor_id
 """

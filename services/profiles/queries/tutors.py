@@ -128,8 +128,12 @@ UPDATE stale_photos SET since = now() WHERE name = (
   SELECT name FROM stale_photos WHERE since < now() - interval '1 hour' ORDER BY since LIMIT 1 FOR UPDATE SKIP LOCKED)
 RETURNING name
 """
+# The tutor is locked before the mark is taken, as by everybody else; one whom somebody saves just now is left for next time.
 TAKE_STALE = """
-DELETE FROM stale_tutors WHERE tutor_id = ANY(ARRAY(
-  SELECT tutor_id FROM stale_tutors ORDER BY tutor_id LIMIT 50 FOR UPDATE SKIP LOCKED))
-RETURNING tutor_id
+WITH free AS MATERIALIZED (
+  SELECT id FROM (SELECT tutor_id FROM stale_tutors ORDER BY tutor_id) AS stale, LATERAL (
+    SELECT id FROM tutors WHERE id = stale.tutor_id FOR UPDATE SKIP LOCKED) AS locked
+  LIMIT 1
+)
+DELETE FROM stale_tutors USING free WHERE tutor_id = free.id RETURNING tutor_id
 """

@@ -91,6 +91,7 @@ PLANS: list[tuple[str, Mapping[str, object], set[str]]] = [
     (words.KNOWN, {"words": ["t7", "t77"]}, {"vocabulary_pkey"}),
     (tutors.PENDING, PAGE, {"tutors_pending"}),
     (tutors.APPROVED, PAGE, {"tutors_approved"}),
+    (tutors.TAKE_STALE, {}, {"stale_tutors_pkey", "tutors_pkey"}),
     (students.STATISTICS, {"tutor_id": 7}, {"lessons_asked", "lessons_given"}),
 ]
 
