@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
 from services.reporting import rules
 from services.reporting.integrity import Findings
@@ -15,6 +15,8 @@ from services.reporting.queries import Activity, Demand, Entry, Session
 from shared.types import Instant, Money
 
 Health = Literal["healthy", "unhealthy", "incomplete"]
+Sum = Annotated[Decimal, Field(decimal_places=2), PlainSerializer(float, return_type=float, when_used="json")]
+"""As `Money`, of any number of amounts: it may have more digits than one of them."""
 LISTED = 1000  # findings in one report; the total tells of the rest
 
 
@@ -45,9 +47,9 @@ class StatsView(BaseModel):
     total_students: int
     pending_approvals: int
     total_bookings: int
-    revenue_this_month: Money
+    revenue_this_month: Sum
     currency: str
-    revenue_by_currency: dict[str, Money]
+    revenue_by_currency: dict[str, Sum]
     currencies_without_rate: list[str]
 
 
@@ -163,9 +165,9 @@ class MonthlyRevenueView(BaseModel):
     they were bought, less what was refunded of them since."""
 
     month: str
-    revenue: Money
+    revenue: Sum
     currency: str
-    by_currency: dict[str, Money]
+    by_currency: dict[str, Sum]
     bookings: int
     packages: int
 

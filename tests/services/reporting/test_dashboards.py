@@ -114,6 +114,15 @@ async def test_a_month_s_revenue_is_what_was_sold_in_it_less_refunds_and_paid_wi
     assert (await see(service, "stats"))["revenue_this_month"] == month["revenue"]
 
 
+async def test_a_month_may_bring_more_than_one_price_can_be(service: Harness) -> None:
+    await service.deliver(*(purchase(n, price=Decimal("9000000000.10")) for n in (1, 2)))
+
+    stats, (month,) = await see(service, "stats"), await see(service, "monthly-revenue", months=1)
+
+    assert (stats["revenue_this_month"], stats["revenue_by_currency"]) == (18_000_000_000.2, {"USD": 18_000_000_000.2})
+    assert (month["revenue"], month["by_currency"]) == (18_000_000_000.2, {"USD": 18_000_000_000.2})
+
+
 async def test_months_without_data_are_zeros_in_order(service: Harness) -> None:
     two_months_ago = (NOW.replace(day=1) - timedelta(days=32)).replace(day=1)
     await service.deliver(user(10, created_at=two_months_ago), user(11, created_at=NOW - timedelta(days=1000)))
