@@ -23,9 +23,7 @@ async def record_act(tx: Tx, event: AuditRecorded) -> None:
     service = event.type.split(".", 1)[0]
     people = await tx.rows(queries.AUDIT_PEOPLE, people=[event.actor_id, await _person(tx, event)])
     await tx.run(queries.AUDIT, **fields, event_id=event.event_id, occurred_at=event.occurred_at, service=service)
-    for person in people:
-        if person["purged"]:
-            await tx.run(queries.AUDIT_FORGET, user_id=person["user_id"])
+    await _forget_purged(tx, people)
 
 
 @subscriptions.on(*ACCOUNT_EVENTS)
@@ -37,7 +35,10 @@ async def keep_user(tx: Tx, event: AccountEvent) -> None:
 
 @subscriptions.on(*TUTOR_EVENTS)
 async def keep_tutor(tx: Tx, event: TutorEvent) -> None:
-    await tx.run(queries.TUTOR, **event.model_dump(include={"tutor_id", "version", "user_id", "status", "is_active"}))
+    """Acts on a tutor, and the purge, may have come before it was known whose profile it is."""
+    state = event.model_dump(include={"tutor_id", "version", "user_id", "status", "is_active"})
+    if await tx.run(queries.TUTOR, **state):
+        await _forget_purged(tx, await tx.rows(queries.AUDIT_PEOPLE, people=[event.user_id]))
 
 
 @subscriptions.on(SubjectChanged)
@@ -79,6 +80,12 @@ async def tell_of_purchase(tx: Tx, event: b.PackagePurchased) -> None:
 async def tell_of_review(tx: Tx, event: b.ReviewReceived) -> None:
     if not (event.edited or event.responded):
         await _tell(tx, event, _kind(event), event.student_id, event.tutor_user_id, "review", event.review_id)
+
+
+async def _forget_purged(tx: Tx, people: list[dict[str, Any]]) -> None:
+    for person in people:
+        if person["purged"]:
+            await tx.run(queries.AUDIT_FORGET, user_id=person["user_id"])
 
 
 async def _person(tx: Tx, event: AuditRecorded) -> int | None:

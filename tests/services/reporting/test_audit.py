@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from services.reporting import audit
+from services.reporting import audit, queries
 from shared.auth import Origin, Principal
 from shared.events import catalogue
 from shared.events.auth import AuthAudited, UserPurged
@@ -193,6 +193,26 @@ async def test_a_purged_person_is_anonymised_in_the_log_and_the_acts_stay(servic
     kept = json.dumps([e for key, e in entries.items() if key != ("user_updated", 43)])
     for trace in ("Jane", "192.0.2.42", "Their browser"):
         assert trace not in kept
+
+
+async def test_a_tutor_whose_account_is_known_late_is_anonymised_then(service: Harness) -> None:
+    rejected = ProfilesAudited.of("tutor_rejected", ADMIN, "tutor", 7, after="rejected", reason="Jane is no tutor")
+    await service.deliver(rejected, user(42, kind=UserPurged, version=9, purged=True), tutor(7, user_id=42))
+
+    (entry,) = await logs(service)
+    assert entry["details"] == {"anonymised": True, "after": "rejected"}
+
+
+async def test_whoever_is_purged_during_a_rebuild_is_anonymised(service: Harness) -> None:
+    rejected = ProfilesAudited.of("tutor_rejected", ADMIN, "tutor", 7, after="rejected", reason="Jane is no tutor")
+    await service.deliver(user(42, "tutor"), tutor(7, user_id=42), rejected)
+    async with service.database.transaction() as tx:
+        await tx.run(queries.FORGET_ALL)
+
+    await service.deliver(user(42, kind=UserPurged, version=9, purged=True), tutor(7, user_id=42, version=2))
+
+    (entry,) = await logs(service)
+    assert entry["details"] == {"anonymised": True, "after": "rejected"}
 
 
 async def test_an_act_and_a_purge_that_arrive_together_leave_nothing(service: Harness) -> None:
