@@ -101,6 +101,5 @@ async def _anonymise(tx: Tx, person: Person) -> None:
     await idempotency.forget_of(tx, person.user_id)
     if person.tutor_id is not None:
         await tx.value(tutor_queries.LOCK, tutor_id=person.tutor_id)
-        await tx.run(accounts.FORGET_PHOTO, tutor_id=person.tutor_id)
-        await tx.run(accounts.FORGET_TUTOR, tutor_id=person.tutor_id)
-        await tx.run(accounts.FORGET_REASONS, tutor_id=person.tutor_id)
+        for forget in accounts.OF_TUTOR:
+            await tx.run(forget, tutor_id=person.tutor_id)

@@ -50,8 +50,11 @@ ON CONFLICT DO NOTHING
 """
 FORGET_TUTOR = """
 UPDATE tutors SET title = NULL, headline = NULL, bio = NULL, teaching_philosophy = NULL, description = NULL,
-  languages = ARRAY[]::text[], certifications = '[]', education = '[]', video_url = NULL, photo_name = NULL,
-  rejection_reason = NULL
+  experience_years = 0, languages = ARRAY[]::text[], hourly_rate = NULL, timezone = NULL, certifications = '[]',
+  education = '[]', video_url = NULL, photo_name = NULL, rejection_reason = NULL
 WHERE id = %(tutor_id)s::bigint
 """
-FORGET_REASONS = "UPDATE days_off SET reason = NULL WHERE tutor_id = %(tutor_id)s::bigint"
+FORGET_SUBJECTS = "DELETE FROM tutor_subjects WHERE tutor_id = %(tutor_id)s::bigint"
+FORGET_WINDOWS = "DELETE FROM windows WHERE tutor_id = %(tutor_id)s::bigint"
+FORGET_DAYS_OFF = "DELETE FROM days_off WHERE tutor_id = %(tutor_id)s::bigint"
+OF_TUTOR = (FORGET_PHOTO, FORGET_TUTOR, FORGET_SUBJECTS, FORGET_WINDOWS, FORGET_DAYS_OFF)
