@@ -37,7 +37,7 @@ class Presences(Table, table=True):
 
 
 class Ratings(Table, table=True):
-    """Replica of the sum of a tutor's reviews."""
+    """Replica of the sum of a tutor's reviews. A trigger takes what is deleted out of the catalogue, too."""
 
     __tablename__ = "ratings"
 

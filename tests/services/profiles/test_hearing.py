@@ -227,6 +227,20 @@ async def test_a_replica_that_was_distrusted_takes_the_same_version_again(servic
     assert (await card(service, tutor))["name"].startswith("True ")
 
 
+async def test_a_rating_that_its_owner_does_not_know_orders_no_search_any_more(service: Harness) -> None:
+    tutor, better = await approved(service, headline="galaxy"), await approved(service, headline="galaxy")
+    rate: dict[str, Any] = {"version": 1, "total_reviews": 1}
+    await service.deliver(RatingChanged(tutor_id=tutor.tutor_id, average_rating=Decimal(4), **rate))
+    await service.deliver(RatingChanged(tutor_id=better.tutor_id, average_rating=Decimal(5), **rate))
+    assert await found(service.client()) == [better.tutor_id, tutor.tutor_id]
+
+    path = "/internal/integrity/replicas/rating/distrust"
+    assert (await service.internal().post(path, json={"unknown": [better.tutor_id]})).status_code == 204
+
+    items = (await service.client().get("/api/tutors")).json()["items"]
+    assert [(item["id"], item["average_rating"]) for item in items] == [(tutor.tutor_id, 4), (better.tutor_id, 0)]
+
+
 async def test_what_an_owner_says_again_is_the_newest_state(service: Harness) -> None:
     tutor = await approved(service)
     before = (await service.outbox("profiles.tutor.changed.v1"))[-1]["data"]
