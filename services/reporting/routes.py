@@ -38,7 +38,9 @@ Months = Annotated[int, Query(ge=1, le=60, description="How many months, the pre
 
 
 def _day(value: object) -> object:
-    """`2026-01-31` is the day, not its first moment."""
+    """`2026-01-31` is the day, not its first moment. `20260131` is no number of seconds since 1970."""
+    if isinstance(value, str) and value[4:5] != "-":
+        raise ValueError("must be an instant or a date, such as 2026-01-31")
     return date.fromisoformat(value) if isinstance(value, str) and len(value) == len("2026-01-31") else value
 
 

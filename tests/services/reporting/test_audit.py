@@ -114,7 +114,19 @@ async def test_filters_combine(service: Harness, params: dict[str, Any], found: 
 
 
 @pytest.mark.parametrize(
-    "params", [{"from": "yesterday"}, {"user_id": 0}, {"page_size": 101}, {"page": 0}, {"action_type": ""}, {"target_id": 0}]
+    "params",
+    [
+        {"from": "yesterday"},
+        {"to": "20260131"},
+        {"from": "1767225600"},
+        {"from": "1767225600.5"},
+        {"from": "+20260131"},
+        {"user_id": 0},
+        {"page_size": 101},
+        {"page": 0},
+        {"action_type": ""},
+        {"target_id": 0},
+    ],
 )
 async def test_a_wrong_filter_is_422(service: Harness, params: dict[str, Any]) -> None:
     answer = await service.person(1, "admin").get("/api/audit/logs", params=params)
