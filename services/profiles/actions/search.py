@@ -81,6 +81,7 @@ NOBODY = Found([], 0, "")
 
 async def find(tx: Tx, criteria: Criteria, page: Page, viewer: int | None = None) -> Found:
     """As cards for this viewer."""
+    before = None if criteria.search is None else await tx.value(search.STAMP)  # of words more is read than by one statement
     chosen = await choose(tx, criteria)
     if chosen is None:
         return NOBODY
@@ -88,7 +89,8 @@ async def find(tx: Tx, criteria: Criteria, page: Page, viewer: int | None = None
     async with tx.cursor(tuple_row) as cursor:
         await cursor.execute(chosen.statement, values, prepare=None if chosen.is_prepared else False)
         ids, total, stamp = (await cursor.fetchall())[0]
-    return Found(await tx.all(Card, CARDS, ids=ids, viewer=viewer) if ids else [], total, stamp)
+    cards = await tx.all(Card, CARDS, ids=ids, viewer=viewer) if ids else []
+    return Found(cards, total, stamp if before is None else before)
 
 
 async def choose(tx: Tx, criteria: Criteria) -> Chosen | None:

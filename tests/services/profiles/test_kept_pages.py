@@ -9,6 +9,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from services.profiles.actions import kept
+from services.profiles.actions import search as actions
 from services.profiles.jobs import fold_counts, refresh_stale
 from services.profiles.queries import search
 from shared.events.bookings import RatingChanged
@@ -189,6 +190,30 @@ async def test_a_change_that_was_begun_before_another_and_committed_after_it_is_
 
     headlines = {item["id"]: item["headline"] for item in (await client.get("/api/tutors")).json()["items"]}
     assert headlines[slow.tutor_id] == "Late"
+
+
+async def test_a_change_after_all_were_counted_is_seen_by_whoever_asks_next(
+    service: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page of words may take several statements: it is as old as the first."""
+    (tutor, _), client = [await approved(service, bio="galaxy bridge") for _ in range(2)], service.client()
+    count = actions._by_counting
+
+    async def count_and_change(*args: Any) -> Any:
+        chosen = await count(*args)
+        await is_dearer(service, tutor)
+        return chosen
+
+    async def total() -> int:
+        page = (await client.get("/api/tutors", params={"search": "galaxy bridge", "max_rate": 50})).json()
+        return int(page["total"])
+
+    monkeypatch.setattr(actions, "DEAR", 0)
+    with monkeypatch.context() as patch:
+        patch.setattr(actions, "_by_counting", count_and_change)
+        assert await total() == 2
+
+    assert await total() == 1
 
 
 async def test_a_change_that_is_taken_back_changes_nothing(service: Harness) -> None:
