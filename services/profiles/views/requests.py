@@ -10,6 +10,7 @@ from services.profiles.views.fields import Currency, Kept, Language, Rate, Year
 from shared.types import Headline, Id, LongText, Reason, Title
 
 _SITES = ("youtube.com", "youtu.be", "youtube-nocookie.com", "vimeo.com", "loom.com")
+_HOST = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)+")  # of anything else browsers make a host of their own: "\" is a "/" to them
 _FILE = re.compile(r"\.(mp4|webm|mov|m4v|ogv)$", re.IGNORECASE)
 
 
@@ -17,7 +18,7 @@ def _video(url: str) -> str:
     parts = urlsplit(url)
     host = (parts.hostname or "").lower()
     known = any(host == site or host.endswith(f".{site}") for site in _SITES)
-    if parts.scheme != "https" or "@" in parts.netloc or "." not in host or not (known or _FILE.search(parts.path)):
+    if parts.scheme != "https" or "@" in parts.netloc or not _HOST.fullmatch(host) or not (known or _FILE.search(parts.path)):
         raise ValueError("must be an https address of YouTube, Vimeo or Loom, or of a video file (mp4, webm, mov)")
     return url
 

@@ -53,6 +53,8 @@ async def test_languages_are_kept_as_codes_whatever_was_sent(service: Harness) -
         ("video", {"video_url": "http://youtube.com/watch?v=1"}),
         ("video", {"video_url": "https://youtube.com.example.org/watch"}),
         ("video", {"video_url": "https://youtube.com@example.org/watch"}),
+        ("video", {"video_url": "https://example.org\\.youtube.com/watch"}),
+        ("video", {"video_url": "https://example.org%5c.youtube.com/watch"}),
         ("video", {"video_url": "javascript:alert(1)//youtube.com"}),
         ("video", {}),
         ("description", {"description": "x" * 5001}),
