@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import AsyncIterator
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
@@ -17,6 +18,7 @@ from shared.paging import Page
 COUNTED = 10_000  # entries counted for a page's total
 BATCH = 1000  # entries read at once by an export
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
+AFTER_SEPARATOR = re.compile(r"""([;\t\r\n][\s"]*)(?=[=+@-])""")  # where a formula would begin, if cells ended there
 COLUMNS = list(AuditEntryView.model_fields)
 
 
@@ -54,7 +56,8 @@ async def ndjson(database: Database, only: Filter) -> AsyncIterator[bytes]:
 
 
 async def as_csv(database: Database, only: Filter) -> AsyncIterator[bytes]:
-    """RFC 4180 with a header, oldest first; `details` is JSON. No cell can be taken for a formula by a spreadsheet."""
+    """RFC 4180 with a header, oldest first; `details` is JSON. No cell can be taken for a formula by a spreadsheet, also by one
+    that ends cells at semicolons or tabs."""
     yield _csv([COLUMNS])
     async for entries in _batches(database, only):
         yield _csv([[_cell(value) for value in AuditEntryView.of(e).model_dump(mode="json").values()] for e in entries])
@@ -86,4 +89,5 @@ def _cell(value: object) -> str:
     if value is None:
         return ""
     text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else str(value)
+    text = AFTER_SEPARATOR.sub(r"\1'", text)
     return f"'{text}" if text.startswith(FORMULA) else text

@@ -167,6 +167,17 @@ async def test_an_export_as_csv_has_a_header_and_no_formulas(service: Harness) -
     assert row["ip_address"] == ""
 
 
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+async def test_an_export_has_no_formulas_whatever_a_spreadsheet_takes_for_the_separator(service: Harness, separator: str) -> None:
+    for text in ("Mozilla;=cmd|' /C calc'!A0", 'a;"=1+1"', "a; +1", "a\t@1", "a\r\n-1", "\t=1"):
+        await service.deliver(role_changed(5, user_agent=text, details={"note": text, text: 1}))
+
+    answer = await service.person(1, "admin").get("/api/audit/logs/export", params={"format": "csv", "user_id": 1})
+
+    rows = list(csv.reader(io.StringIO(answer.text, newline=""), delimiter=separator))
+    assert [cell for row in rows for cell in row if cell.lstrip().startswith(("=", "+", "-", "@"))] == []
+
+
 async def test_an_export_is_itself_audited(service: Harness) -> None:
     only: dict[str, Any] = {"user_id": 3, "action_type": "login", "from": "2025-01-01", "to": "2025-01-31"}
     answer = await service.person(7, "admin").get("/api/audit/logs/export", params={"format": "csv"} | only)
