@@ -76,13 +76,13 @@ async def change_description(
     body: DescriptionRequest, tutor_id: OwnTutor, tx: Transaction, photos: Photos, now: Now
 ) -> OwnProfile:
     """The short description."""
-    return await _view(tx, await tutors.edit(tx, tutor_id, now, description=body.description), photos, now)
+    return await _view(tx, await tutors.edit(tx, tutor_id, now, **body.model_dump(exclude_unset=True)), photos, now)
 
 
 @router.patch("/video")
 async def change_video(body: VideoRequest, tutor_id: OwnTutor, tx: Transaction, photos: Photos, now: Now) -> OwnProfile:
     """The address of the video that introduces the tutor."""
-    return await _view(tx, await tutors.edit(tx, tutor_id, now, video_url=body.video_url), photos, now)
+    return await _view(tx, await tutors.edit(tx, tutor_id, now, **body.model_dump(exclude_unset=True)), photos, now)
 
 
 @router.post("/submit")

@@ -55,15 +55,15 @@ class PricingRequest(BaseModel):
 
 
 class DescriptionRequest(BaseModel):
-    """Null clears it."""
+    """What is not sent stays; null clears it."""
 
-    description: LongText | None
+    description: LongText | None = None
 
 
 class VideoRequest(BaseModel):
-    """Null removes it."""
+    """What is not sent stays; null removes it."""
 
-    video_url: VideoUrl | None
+    video_url: VideoUrl | None = None
 
 
 class Certification(BaseModel):
