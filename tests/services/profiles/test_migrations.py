@@ -45,5 +45,25 @@ def test_what_was_there_before_lists_and_beginnings_were_counted_is_counted(blan
         assert connection.execute(WRONG).fetchall() == []
 
 
+def test_who_was_purged_before_gives_up_what_a_purge_takes_now(blank_database: Blank) -> None:
+    urls = blank_database("profiles")
+    upgrade(urls, "0011")
+    with psycopg.connect(urls.owner) as connection:
+        connection.execute(TUTORS)
+        connection.execute("UPDATE accounts SET purged = true WHERE user_id = 7")
+        connection.execute("INSERT INTO subjects (id, name) OVERRIDING SYSTEM VALUE VALUES (1, 'Mathematics')")
+        connection.execute("INSERT INTO tutor_subjects (tutor_id, subject_id) VALUES (7, 1), (8, 1)")
+        connection.execute("INSERT INTO windows (tutor_id, weekday, start_minute, end_minute) VALUES (7, 0, 0, 9), (8, 0, 0, 9)")
+        connection.execute("INSERT INTO days_off (tutor_id, first_date, last_date) VALUES (7, now(), now()), (8, now(), now())")
+
+    upgrade(urls, "head")
+
+    with psycopg.connect(urls.owner) as connection:
+        for table in ("tutor_subjects", "windows", "days_off"):
+            assert connection.execute(f"SELECT tutor_id FROM {table}").fetchall() == [(8,)]
+        assert connection.execute("SELECT id FROM tutors WHERE hourly_rate IS NULL").fetchall() == [(7,)]
+        assert connection.execute("SELECT tutor_id FROM stale_tutors").fetchall() == [(7,)]
+
+
 def upgrade(urls: DatabaseUrls, revision: str) -> None:
     command.upgrade(migrations._config("profiles", urls.owner), revision)
