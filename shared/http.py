@@ -24,7 +24,7 @@ from shared.settings import ServiceSettings
 
 F = TypeVar("F", bound=Callable[..., Any])
 REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{8,64}$")
-METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
+METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
 QUIET = ("/health", "/metrics")
 MOST_ERRORS = 50  # told of one request: a list of half a million wrong things needs no answer of 50 MB
 NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "Not modified: the client has it already"}}
@@ -117,7 +117,7 @@ def answers_file(*media_types: str, may_be_known: bool = False) -> dict[int | st
 
 
 class Observed:
-    """Gives each request its id, and afterwards a metric and a log line."""
+    """Gives each request its id, and afterwards a metric and a log line. HEAD is GET, of which the server sends no body."""
 
     def __init__(self, app: ASGIApp, service: str) -> None:
         self.app = app
@@ -132,6 +132,7 @@ class Observed:
         request_id = given if REQUEST_ID.match(given) else uuid.uuid4().hex
         context.request_id.set(request_id)
         context.traceparent.set(tracing.valid(headers.get(b"traceparent", b"").decode("latin-1")))
+        asked = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
         status, started = 500, time.perf_counter()
 
         async def send_with_id(message: Message) -> None:
@@ -143,19 +144,18 @@ class Observed:
 
         try:
             if scope["path"].startswith(QUIET):
-                await self.app(scope, receive, send_with_id)
+                await self.app(asked, receive, send_with_id)
             else:
                 with tracing.span(scope["method"], "server") as span:
-                    await self.app(scope, receive, send_with_id)
-                    _describe(span, scope, status)
+                    await self.app(asked, receive, send_with_id)
+                    _describe(span, scope["method"], _template(asked), status)
         finally:
-            self._record(scope, status, time.perf_counter() - started)
+            self._record(scope["method"], _template(asked), status, time.perf_counter() - started)
 
-    def _record(self, scope: Scope, status: int, seconds: float) -> None:
-        path = _template(scope)
-        metrics.requests.labels(self.service, scope["method"], path, status).observe(seconds)
+    def _record(self, method: str, path: str, status: int, seconds: float) -> None:
+        metrics.requests.labels(self.service, method, path, status).observe(seconds)
         if not path.startswith(QUIET):
-            log.info("request", method=scope["method"], route=path, status=status, ms=round(seconds * 1000, 1))
+            log.info("request", method=method, route=path, status=status, ms=round(seconds * 1000, 1))
 
 
 def _template(scope: Scope) -> str:
@@ -163,10 +163,9 @@ def _template(scope: Scope) -> str:
     return route.path if isinstance(route, APIRoute) else "unmatched"
 
 
-def _describe(span: tracing.Span, scope: Scope, status: int) -> None:
-    path = _template(scope)
-    span.rename(f"{scope['method']} {path}")
-    span.note("http.request.method", scope["method"])
+def _describe(span: tracing.Span, method: str, path: str, status: int) -> None:
+    span.rename(f"{method} {path}")
+    span.note("http.request.method", method)
     span.note("http.route", path)
     span.note("http.response.status_code", status)
     if status >= 500:
@@ -262,7 +261,8 @@ def _allowed(request: Request) -> str:
     """Every method of this path (RFC 9110 10.2.1). Starlette names those of the first route that matches it."""
     routes = request.app.router.routes
     asked = {method: {**request.scope, "method": method} for method in METHODS}
-    return ", ".join(m for m, scope in asked.items() if any(route.matches(scope)[0] is Match.FULL for route in routes))
+    taken = [m for m, scope in asked.items() if any(route.matches(scope)[0] is Match.FULL for route in routes)]
+    return ", ".join(sorted(taken + ["HEAD"] * ("GET" in taken)))
 
 
 async def _unexpected(_request: Request, _error: Exception) -> JSONResponse:

@@ -91,7 +91,7 @@ async def make_tutor(client: httpx.AsyncClient, admin: Person, subjects: dict[st
     email, password = (
         ("tutor@example.com", "tutor12345") if number == 0 else (f"{first}.{last}@example.com".lower(), "tutor12345")
     )
-    tutor = await fill(await registered_tutor(client, email, password, number), subjects, number)
+    tutor = await fill(await registered_tutor(client, email, password, number), first, subjects, number)
     profile = await tutor.ask("GET", "/api/tutors/me/profile")
     await tutor.ask("POST", "/api/tutors/me/submit")
     await admin.ask("POST", f"/api/admin/tutors/{profile['id']}/approve")
@@ -106,9 +106,9 @@ async def registered_tutor(client: httpx.AsyncClient, email: str, password: str,
     return await Person(client, email).register(password, first, last, "tutor", zone, currency)
 
 
-async def fill(tutor: Person, subjects: dict[str, int], number: int) -> Person:
-    """A whole profile: about, subjects, price, calendar."""
-    first, _, subject, title, rate, currency, zone, years, languages = TUTORS[number]
+async def fill(tutor: Person, first: str, subjects: dict[str, int], number: int) -> Person:
+    """A whole profile, like that of the tutor of this number: about, subjects, price, calendar."""
+    _, _, subject, title, rate, currency, zone, years, languages = TUTORS[number]
     about = {"title": title, "headline": f"{years} years of teaching {subject.lower()}", "experience_years": years,
              "bio": f"I am {first}, and I have taught {subject.lower()} for {years} years, one question at a time.",
              "teaching_philosophy": "Intuition first, then practice.", "languages": languages}  # fmt: skip
@@ -126,7 +126,7 @@ async def applicant(client: httpx.AsyncClient, subjects: dict[str, int]) -> None
     tutor = await Person(client, "applicant@example.com").register(
         "tutor12345", "Alex", "Newman", "tutor", "Europe/London", "GBP"
     )
-    await fill(tutor, subjects, 3)
+    await fill(tutor, "Alex", subjects, 3)
     await tutor.ask("POST", "/api/tutors/me/submit")
 
 

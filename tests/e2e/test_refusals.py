@@ -50,6 +50,13 @@ async def test_a_method_that_is_not_there_is_refused_with_those_that_are(scenari
     assert there <= set(answer.headers["allow"].split(", "))
 
 
+@pytest.mark.parametrize("path", ["/api/subjects", "/auth/me", "/api/messages/threads"])
+async def test_head_is_no_such_method_but_get_without_its_body(scenario: Scenario, path: str) -> None:
+    get, head = await scenario.admin.client.get(path), await scenario.admin.client.head(path)
+
+    assert (head.status_code, head.content, head.headers["content-length"]) == (200, b"", get.headers["content-length"])
+
+
 @pytest.mark.parametrize("endpoint", some(409, "compared_already", ["GET /api/health/integrity"]))
 async def test_replicas_are_not_compared_twice_at_once(suite: Suite, scenario: Scenario, judge: Judge, endpoint: str) -> None:
     with psycopg.connect(suite.deployment.databases["reporting"].runtime) as connection:

@@ -118,6 +118,15 @@ async def test_others_are_answered_while_the_document_is_made(client: httpx.Asyn
     assert (await document).json() == {"waited": True}
 
 
+async def test_head_is_answered_as_get_is(client: httpx.AsyncClient) -> None:
+    get, head = await client.get("/openapi.json"), await client.head("/openapi.json")
+    neither = await client.head("/json")
+
+    assert (head.status_code, head.headers["content-length"]) == (200, get.headers["content-length"])
+    assert (neither.status_code, neither.headers["allow"]) == (405, "POST")
+    assert (await client.post("/openapi.json")).headers["allow"] == "GET, HEAD"
+
+
 async def test_no_body_is_of_no_type(client: httpx.AsyncClient) -> None:
     assert (await client.post("/json-or-nothing")).json() is True
     assert (await client.post("/json")).status_code == 422

@@ -22,7 +22,6 @@ SAFE = {
 }
 
 
-@router.head("/{name}", include_in_schema=False, name="head_picture")
 @router.get("/{name}", response_class=Response, responses=answers_file("image/webp", "image/png", may_be_known=True))
 @never_answers(Invalid)
 async def get_picture(name: str, request: Request, files: Files) -> Response:

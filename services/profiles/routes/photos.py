@@ -46,7 +46,6 @@ async def delete_photo(tutor_id: OwnTutor, tx: Transaction, url: Photos, now: No
     return OwnProfile.of(profile, url, await tutors.windows_of(tx, profile, now))
 
 
-@router.head("/photos/{name}", include_in_schema=False, name="head_photo")
 @router.get("/photos/{name}", response_class=Response, responses=answers_file("image/webp", may_be_known=True))
 @never_answers(Invalid)
 async def get_photo(name: str, request: Request, files: Files) -> Response:

@@ -162,13 +162,11 @@ async def _style_of_the_console(_things: Things) -> str:
 
 IN_PATH: dict[str, Callable[[Things], Awaitable[int | str]]] = {
     "GET /api/avatars/{name}": _default_picture,
-    "HEAD /api/avatars/{name}": _default_picture,
     "GET /docs/{file}": _style_of_the_reader,
     "HEAD /docs/{file}": _style_of_the_reader,
     "GET /admin/{file}": _style_of_the_console,
     "HEAD /admin/{file}": _style_of_the_console,
     "GET /api/tutors/photos/{name}": Things.photo,
-    "HEAD /api/tutors/photos/{name}": Things.photo,
     "POST /api/admin/tutors/{tutor_id}/approve": Things.pending_tutor,
     "POST /api/admin/tutors/{tutor_id}/reject": Things.pending_tutor,
     "POST /api/tutor/bookings/{booking_id}/mark-no-show-student": Things.completed_booking,

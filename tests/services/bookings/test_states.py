@@ -51,7 +51,7 @@ def test_every_move_is_allowed_exactly_where_it_is_written(status: Status, move:
 
 
 def test_whose_move_it_is_not_is_told_apart_from_a_wrong_state() -> None:
-    with pytest.raises(NotYourMove):
+    with pytest.raises(NotYourMove, match="other side"):
         after(Status.PENDING, Move.CONFIRM, By.STUDENT)
     with pytest.raises(WrongState, match="CANCELLED"):
         after(Status.CANCELLED, Move.CONFIRM, By.TUTOR)

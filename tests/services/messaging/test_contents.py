@@ -66,6 +66,8 @@ def test_a_damaged_file_is_one_of_the_kinds_or_refused(content: bytes, data: st.
         ("a\u202etxt.exe", "atxt.exe.txt"),
         ("line\r\nSet-Cookie: x.txt", "lineSet-Cookie_ x.txt"),
         ('quo"te.txt', "quo_te.txt"),
+        ("quo%22te.txt", "quo_te.txt"),
+        ("50% off; a=b, it's.txt", "50% off; a=b, it's.txt"),
         ("..", "attachment.txt"),
         ("", "attachment.txt"),
         (None, "attachment.txt"),
