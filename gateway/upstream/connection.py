@@ -13,6 +13,7 @@ from shared.errors import Refusal
 
 MAX_HEAD = 65_536
 INTERIM = re.compile(rb"HTTP/1\.1 1[^\n]*\r\n(?:[^\r\n]+\r\n)*\r\n")
+FRAMED = re.compile(rb"\r\n(?:content-length|transfer-encoding):", re.IGNORECASE)
 
 
 class Listener(Protocol):
@@ -38,8 +39,8 @@ class Connection(asyncio.Protocol):
     """`begin`, then `write` until `sent_all`, then back to the pool if `reusable`, else `abort`."""
 
     __slots__ = (
-        "_answer_within", "_closed", "_deadline", "_head_only", "_listener", "_loop", "_needs_eof", "_on_lost",
-        "_parser", "_paused", "_postponed", "_raw", "_served", "_stuck", "_told", "body", "done", "head", "idle_since",
+        "_answer_within", "_closed", "_deadline", "_head_only", "_listener", "_loop", "_on_lost", "_parser",
+        "_paused", "_postponed", "_raw", "_served", "_stuck", "_told", "body", "done", "head", "idle_since",
         "keep", "retires_at", "sent_all", "status", "transport",
     )  # fmt: skip
 
@@ -55,7 +56,7 @@ class Connection(asyncio.Protocol):
         self._reset()
 
     def _reset(self) -> None:
-        self._head_only = self._told = self._needs_eof = self._paused = False
+        self._head_only = self._told = self._paused = False
         self._deadline = 0.0
         self._raw = self.head = b""  # the head as it came, status line and all
         self.status = 0
@@ -162,7 +163,7 @@ class Connection(asyncio.Protocol):
         listener, self._listener = self._listener, None
         if listener is None:
             return
-        if self._needs_eof and self._told and exc is None:
+        if self._told and exc is None and not FRAMED.search(self.head):  # only the connection's end could end such an answer
             self.done = True
             listener.more(self)
         else:
@@ -186,7 +187,6 @@ class Connection(asyncio.Protocol):
             return
         self.status = status
         self.keep = self._parser.should_keep_alive()
-        self._needs_eof = not self.keep
         if self._head_only:
             self._complete()
             self._parser = httptools.HttpResponseParser(self)  # the old one waits for the body that a HEAD answer only describes
