@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from gateway.routes import Route
 
 HIGH_WATER = 65_536  # bytes of a request's body held while nobody takes them
+SMALL = 512  # bytes; of pieces of two bytes, an object for each would take twenty times as much
 JSON = b"application/json"
 log = logs.get(__name__)
 
@@ -75,10 +76,18 @@ class Exchange:
         if self.passage is not None:
             self.passage.take_body(piece)
             return
-        self.pieces.append(piece)
+        self.keep(piece)
         self.held += len(piece)
         if self.held > HIGH_WATER:
             self.protocol.pause_reading()
+
+    def keep(self, piece: bytes) -> None:
+        """Hold a piece of the body, joined to the one before it if that is small."""
+        pieces = self.pieces
+        if pieces and len(pieces[-1]) < SMALL:
+            pieces[-1] += piece
+        else:
+            pieces.append(piece)
 
     def end_body(self) -> None:
         if self.passage is not None:

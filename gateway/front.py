@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from gateway import metrics
 from gateway.access import AccessLog
+from gateway.allowance import Allowance
 from gateway.clients import Client, TrustedProxies
 from gateway.exchange import Exchange
 from gateway.guard import Guard
@@ -42,6 +43,7 @@ class Front:
     cors: Cors
     proxies: TrustedProxies
     access: AccessLog
+    allowance: Allowance  # of memory for bodies that are awaited
 
     def answer(self, protocol: EdgeProtocol, request: Request) -> Exchange:
         """Somebody to answer this request, when its turn comes."""

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING
 from gateway import metrics
 from gateway.incoming import head_for_service
 from gateway.outgoing import passed_on
+from gateway.routes import BODY
 from gateway.server.status import NO_BODY
 from gateway.upstream.connection import Connection
-from gateway.upstream.errors import BodyTooLarge, ServiceBroke
+from gateway.upstream.errors import BodyTooLarge, ServiceBroke, ServiceBusy
 from shared.errors import Refusal
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 LAST_CHUNK = b"0\r\n\r\n"
 MOST_KEPT = 65_536  # bytes of a request held for a second attempt
-MOST_GATHERED = 65_536  # bytes of a body that is awaited whole: a slow client must not keep a connection to a service busy
+MOST_GATHERED = 65_536  # bytes of an awaited body; what comes beyond is taken from what all such bodies may have together
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -25,7 +26,9 @@ class Passage:
 
     chunked = False  # towards the client
     again = False  # this is the second attempt
-    gathering = False  # the request's body, before a connection is taken
+    gathering = False  # the request's body, before a connection is taken: a slow client must not keep one busy
+    gathered = borrowed = 0  # bytes of it, and those beyond `MOST_GATHERED`
+    arriving = False  # it has one of the connections on which a request may go that is still coming
     ended = False  # the last chunk of the request is among what has been sent
     sent = 0  # bytes of the request's body
     slow_service = False
@@ -44,14 +47,17 @@ class Passage:
         return self.gathering or (self.connection is not None and not self.slow_service)
 
     def begin(self) -> None:
-        length = self._request.length
+        length, exchange = self._request.length, self._exchange
         if length is not None and length > self._most:
-            self._exchange.refuse(BodyTooLarge())
-        elif self._exchange.more_body and length is not None and length <= MOST_GATHERED:
+            exchange.refuse(BodyTooLarge())
+        elif not exchange.more_body:
+            self._take_connection()
+        elif self._most <= BODY or (length is not None and length <= MOST_GATHERED):
             self.gathering = True
+            self.gathered = exchange.held
             self._ask_for_body()
         else:
-            self._take_connection()
+            exchange.run(self._connect(fresh=False))
 
     def _take_connection(self) -> None:
         connection = self._pool.take()
@@ -65,8 +71,23 @@ class Passage:
         connection, self.connection = self.connection, None
         if connection is not None:
             self._pool.release(connection)
+        if self.arriving:
+            self._arrived()
+        elif self.borrowed:
+            self._exchange.pieces.clear()
+            self._exchange.front.allowance.give_back(self.borrowed)
+
+    def _arrived(self) -> None:
+        """The request is whole, or will never be."""
+        self.arriving = False
+        self._pool.arriving.release()
 
     async def _connect(self, *, fresh: bool) -> None:
+        if self._exchange.more_body and not self.arriving:
+            await self._pool.admit_arriving()
+            self.arriving = True
+            if not self._exchange.more_body:  # what was left had been read when we began to wait
+                self._arrived()
         connection = await self._pool.acquire(fresh=fresh)
         if self._exchange.over:
             self._pool.release(connection)
@@ -109,11 +130,13 @@ class Passage:
     # The client's side
 
     def take_body(self, piece: bytes) -> None:
+        if self.gathering:
+            self._gather(piece)
+            return
         connection = self.connection
         if connection is None:
-            self._exchange.pieces.append(piece)
-            if not self.gathering:
-                self._exchange.protocol.pause_reading()
+            self._exchange.keep(piece)
+            self._exchange.protocol.pause_reading()
             return
         self.sent += len(piece)
         if self.sent > self._most:
@@ -123,8 +146,25 @@ class Passage:
         connection.write(piece)
         self._keep(piece)
 
+    def _gather(self, piece: bytes) -> None:
+        self._exchange.keep(piece)
+        self.gathered += len(piece)
+        if self.gathered > MOST_GATHERED:
+            self._borrow()
+
+    def _borrow(self) -> None:
+        more = self.gathered - MOST_GATHERED - self.borrowed
+        if self.gathered > self._most:
+            self._exchange.refuse(BodyTooLarge())
+        elif self._exchange.front.allowance.take(more):
+            self.borrowed += more
+        else:
+            self._exchange.refuse(ServiceBusy())
+
     def end_body(self) -> None:
         connection = self.connection
+        if self.arriving:
+            self._arrived()
         if connection is not None:
             if self._request.length is None:
                 self.ended = True

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 from gateway.access import AccessLog
+from gateway.allowance import Allowance
 from gateway.clients import Networks, TrustedProxies
 from gateway.docs import Docs, Documents
 from gateway.front import Front
@@ -18,7 +19,7 @@ from gateway.limits.window import SCRIPT
 from gateway.outgoing import Cors
 from gateway.own import Own
 from gateway.postponed import Postponed
-from gateway.routes import Class, Routes
+from gateway.routes import MIB, Class, Routes
 from gateway.server.doors import Doors, open_wide
 from gateway.server.edge import EdgeState, Patience
 from gateway.settings import GatewaySettings
@@ -30,6 +31,8 @@ from shared.broker import Broker
 from shared.lasting import background
 from shared.revocations import Follower
 from shared.tokens import TokenVerifier, keys_at
+
+GATHERED_TOGETHER = 64 * MIB  # bytes of bodies that are awaited whole, beyond the first of each
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -95,6 +98,7 @@ class Application:
             cors=Cors(settings.cors_origins),
             proxies=proxies,
             access=access,
+            allowance=Allowance(GATHERED_TOGETHER),
         )
         patience = Patience(settings.head_timeout, settings.body_timeout, idle=settings.idle_timeout)
         doors = Doors(settings.connections, settings.connections_each, proxies)

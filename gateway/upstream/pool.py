@@ -18,6 +18,7 @@ from gateway.upstream.connection import Connection
 from gateway.upstream.errors import ServiceBusy, ServiceUnavailable
 
 MOST = 100  # connections
+MOST_ARRIVING = 40  # of them for requests that are still coming: slow clients must leave some to the others
 MOST_WAITING = 400
 CONNECT_TIMEOUT = 1.0
 WAIT_TIMEOUT = 5.0
@@ -41,6 +42,7 @@ class Pool:
         self._loop = asyncio.get_running_loop()
         self._idle: list[Connection] = []
         self._all: set[Connection] = set()
+        self.arriving = asyncio.Semaphore(MOST_ARRIVING)
         self._connecting = 0  # connections being made, and places given to somebody in line to make one
         self._waiting: deque[asyncio.Future[Connection | None]] = deque()
         self._gauge = metrics.upstream_connections.labels(service)
@@ -56,6 +58,15 @@ class Pool:
             if connection.usable:
                 return connection
         return None
+
+    async def admit_arriving(self) -> None:
+        """To be called before a connection is acquired for a request that is still coming; when it is whole, `arriving` is to be
+        released. Raises `ServiceBusy`."""
+        try:
+            async with asyncio.timeout(WAIT_TIMEOUT):
+                await self.arriving.acquire()
+        except TimeoutError:
+            raise ServiceBusy from None
 
     async def acquire(self, *, fresh: bool = False) -> Connection:
         """A connection, one that has not been idle if `fresh`. Raises `ServiceUnavailable` or `ServiceBusy`."""

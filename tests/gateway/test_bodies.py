@@ -1,11 +1,13 @@
 """Bodies of requests: passed on as they come, within limits, and answered early where that is possible."""
 
 import asyncio
+from collections import Counter
 
 import httpx
 import pytest
 
-from tests.gateway.conftest import Running, Services
+from gateway.upstream.pool import MOST, MOST_ARRIVING
+from tests.gateway.conftest import Running, Services, StartGateway
 from tests.gateway.keys import token
 from tests.gateway.raw import ask, read_answer
 from tests.gateway.standin import Exchange
@@ -84,6 +86,116 @@ async def test_a_small_body_is_awaited_before_a_service_is_asked(gateway: Runnin
     writer.write(b"dy")
     assert (await read_answer(reader)).json()["size"] == 4
     writer.close()
+
+
+async def reading(exchange: Exchange) -> None:
+    await exchange.read_body()
+    await exchange.answer()
+
+
+FORGOT = b"POST /auth/forgot-password HTTP/1.1\r\nHost: a\r\n"
+SMALL = FORGOT + b"Content-Length: 2\r\n\r\n{}"
+THREADS = b"GET /api/messages/threads HTTP/1.1\r\nHost: a\r\n" + AUTH + b"\r\n"
+Connections = list[tuple[asyncio.StreamReader, asyncio.StreamWriter]]
+
+
+async def sending(gateway: Running, count: int, head: bytes) -> Connections:
+    """This many clients that have sent the head of a request with a body."""
+    connections = await asyncio.gather(*(gateway.connect() for _ in range(count)))
+    for _, writer in connections:
+        writer.write(head)
+    return connections
+
+
+def leave(connections: Connections) -> None:
+    for _, writer in connections:
+        writer.transport.abort()
+
+
+@pytest.mark.parametrize("body", [b"Content-Length: 100000", b"Transfer-Encoding: chunked"])
+@pytest.mark.parametrize("method", [b"POST", b"GET"])
+async def test_bodies_that_do_not_come_take_no_connections(
+    gateway: Running, services: Services, method: bytes, body: bytes
+) -> None:
+    services["auth"].otherwise = reading
+    head = b"%b /auth/forgot-password HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n%b\r\n\r\n" % (method, body)
+    slow = await sending(gateway, MOST, head)
+    welcome = await asyncio.gather(*(read_answer(reader) for reader, _ in slow))
+
+    assert {a.status for a in welcome} == {100}
+    assert (await ask(gateway, SMALL)).status == 200
+    leave(slow)
+
+
+async def test_uploads_that_do_not_come_leave_connections_to_others(gateway: Running, services: Services) -> None:
+    services["messaging"].otherwise = reading
+    slow = await sending(gateway, MOST, upload_head(b"Expect: 100-continue\r\nContent-Length: 100000\r\n"))
+    found = asyncio.gather(*(read_answer(reader) for reader, _ in slow))
+
+    async def all_came_that_may() -> bool:
+        return len(services["messaging"].seen) == MOST_ARRIVING
+
+    await eventually(all_came_that_may)
+    assert (await ask(gateway, THREADS)).status == 200
+    assert Counter(a.status for a in await found) == {100: MOST_ARRIVING, 503: MOST - MOST_ARRIVING}
+    leave(slow)
+
+
+async def test_an_upload_begins_when_another_has_come(gateway: Running, services: Services) -> None:
+    """Those that have come wait for the service: that is no reason for others not to come."""
+    go_on = asyncio.Event()
+
+    async def take(exchange: Exchange) -> None:
+        await exchange.read_body()
+        await go_on.wait()
+        await exchange.answer()
+
+    services["messaging"].on[UPLOAD] = take
+    uploads = await sending(gateway, MOST_ARRIVING + 1, upload_head(b"Expect: 100-continue\r\nTransfer-Encoding: chunked\r\n"))
+    welcome = {asyncio.create_task(read_answer(reader)): writer for reader, writer in uploads}
+    while welcome:
+        done, _ = await asyncio.wait(welcome, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            assert task.result().status == 100
+            welcome.pop(task).write(b"1\r\nx\r\n0\r\n\r\n")
+    go_on.set()
+
+    assert {(await read_answer(reader)).status for reader, _ in uploads} == {200}
+    leave(uploads)
+
+
+async def test_awaited_bodies_together_may_have_so_much_memory(start_gateway: StartGateway, services: Services) -> None:
+    gateway = await start_gateway()
+    large = FORGOT + b"Content-Length: %d\r\n\r\n" % MIB
+    slow = await sending(gateway, 80, large + bytes(MIB - 1))
+    refused = await next(asyncio.as_completed([read_answer(reader) for reader, _ in slow]))
+
+    assert (refused.status, refused.json()["code"]) == (503, "service_busy")
+    assert gateway.memory() < 300 * MIB
+    assert (await ask(gateway, SMALL)).status == 200
+    leave(slow)
+
+    async def room_again() -> bool:
+        return (await ask(gateway, large + bytes(MIB))).status == 200
+
+    await eventually(room_again)
+
+
+async def test_a_body_in_crumbs_takes_no_more_memory_than_another(start_gateway: StartGateway, services: Services) -> None:
+    gateway = await start_gateway()
+    assert (await ask(gateway, SMALL)).status == 200
+    before = gateway.memory()
+    slow = await sending(gateway, 50, FORGOT + b"Transfer-Encoding: chunked\r\n\r\n" + b"2\r\nxx\r\n" * 32_000)
+    for _, writer in slow:
+        await writer.drain()
+    assert (await ask(gateway, SMALL)).status == 200
+    grown = gateway.memory() - before
+    for _, writer in slow:
+        writer.write(b"0\r\n\r\n")
+
+    assert {(await read_answer(reader)).json()["size"] for reader, _ in slow} == {64_000}
+    assert grown < 20 * MIB
+    leave(slow)
 
 
 async def test_a_client_that_leaves_in_an_upload_takes_its_request_along(
