@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 HIGH_WATER = 65_536  # bytes of a request's body held while nobody takes them
 SMALL = 512  # bytes; of pieces of two bytes, an object for each would take twenty times as much
+MOST_COPIED = 65_536  # bytes; a larger page of our own stays one object, however many are slow to read it
 JSON = b"application/json"
 log = logs.get(__name__)
 
@@ -212,8 +213,11 @@ class Exchange:
         self.status = status
         self.keep_alive = self.keep_alive and self.protocol.keeps(self)
         end = b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n"
-        parts = (STATUS_LINES[status], self.protocol.date_line(), headers, self.extra, end, body)
+        apart = len(body) > MOST_COPIED
+        parts = (STATUS_LINES[status], self.protocol.date_line(), headers, self.extra, end, b"" if apart else body)
         self.protocol.write(b"".join(parts))
+        if apart:
+            self.protocol.write(body)
 
     # The end
 
