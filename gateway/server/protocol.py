@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 MAX_WAITING = 32  # pipelined requests held behind the one that is being answered
 DRAINABLE = 65_536  # bytes of unread request body worth reading to keep a connection that was answered early
 SOON = b"retry-after: 1\r\n"
-LINGER = 2.0  # seconds in which a client that was answered early may still be writing
+LINGER = 5.0  # seconds for which a client that was answered early may fall silent: it is still writing, and has not read
+LONGEST_LINGER = 30.0  # and for which it may be writing at all
 CLIENT_GONE = 499  # as proxies note it; nobody receives it
 LAST_CALL = 2.0  # seconds an idle connection lives on in a draining process: a request may be on its way
 
@@ -53,7 +54,7 @@ class EdgeProtocol(asyncio.Protocol):
         self._paused = False
         self._lag = Lag()
         self._since = self.loop.time()  # the last time something arrived, or an answer ended
-        self._head_since = 0.0
+        self._head_since = self._ended_at = 0.0
         self.draining = False
         self.client: Client | None = None  # who it is, once it is known
         self.leave: Callable[[], None] = _nothing  # gives back the place that the connection has among all
@@ -83,9 +84,9 @@ class EdgeProtocol(asyncio.Protocol):
             active.abandon(CLIENT_GONE)
 
     def data_received(self, data: bytes) -> None:
+        self._since = self.loop.time()
         if self._deaf:
             return
-        self._since = self.loop.time()
         was_in_head = self._reader.in_head
         try:
             self._reader.feed(data)
@@ -231,7 +232,7 @@ class EdgeProtocol(asyncio.Protocol):
         """Close; when the client may still be writing, only our side first: a reset would destroy what it has not read yet."""
         self._deaf = True
         self._waiting.clear()
-        self._since = self.loop.time()
+        self._since = self._ended_at = self.loop.time()
         self._edge.postponed.add(self._half_close if lingering else self.transport.close)
 
     def _half_close(self) -> None:
@@ -265,7 +266,7 @@ class EdgeProtocol(asyncio.Protocol):
             if self._lag.seconds(now, self.transport.get_write_buffer_size()) > patience.reading:
                 self.transport.abort()
         elif self._deaf:
-            if self._active is None and quiet > LINGER:
+            if self._active is None and (quiet > LINGER or now - self._ended_at > LONGEST_LINGER):
                 self.transport.abort()
         elif self._reader.in_head:
             if now - self._head_since > patience.head and not self._paused:

@@ -13,7 +13,7 @@ from gateway.exchange import Exchange
 from gateway.limits.rate import Verdict
 from gateway.server.doors import Doors, open_wide
 from gateway.server.edge import LEAST_RATE, EdgeState, Patience
-from gateway.server.protocol import EdgeProtocol
+from gateway.server.protocol import LINGER, LONGEST_LINGER, EdgeProtocol
 from gateway.server.reader import RequestReader
 from gateway.server.refused import Refused
 from gateway.server.request import Request
@@ -138,6 +138,35 @@ def test_nothing_is_begun_on_a_connection_that_was_closed(rest: bool) -> None:
 
     assert len(client.turns.begun) == 1
     assert client.transport.closed is not rest
+
+
+def refused_early() -> Client:
+    """One that was answered before it has sent its request's body."""
+    client = Client()
+    client.protocol.data_received(b"POST /auth/me HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n")
+    client.turns.begun[0].keep_alive = False
+    client.finish()
+    return client
+
+
+def test_a_client_that_was_answered_early_may_send_on_for_a_while() -> None:
+    client = refused_early()
+    for _ in range(int(LONGEST_LINGER) - 1):
+        client.wait(1)
+        client.protocol.data_received(b"x" * 1_000)
+    assert not client.transport.aborted
+
+    client.protocol.data_received(b"x")
+    client.wait(2)
+    assert client.transport.aborted
+
+
+def test_a_client_that_was_answered_early_and_falls_silent_is_cut_off() -> None:
+    client = refused_early()
+    client.wait(LINGER)
+    assert not client.transport.aborted
+    client.wait(1)
+    assert client.transport.aborted
 
 
 @pytest.mark.parametrize(("rate", "stays"), [(LEAST_RATE / 2, False), (LEAST_RATE * 2, True)])
