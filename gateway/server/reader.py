@@ -1,6 +1,7 @@
 """Reads requests off a connection with llhttp at its strictest, and refuses what two servers could read in two ways."""
 
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import httptools
 
@@ -19,8 +20,8 @@ class RequestReader:
     """Calls `on_request`, `on_body` and `on_end` for each request. `feed` raises `Refused` or `httptools.HttpParserUpgrade`."""
 
     __slots__ = (
-        "_before", "_began", "_count", "_on_body", "_on_end", "_on_request", "_parser", "_payload", "_request", "_size", "_wire",
-        "in_head",
+        "_before", "_began", "_count", "_on_body", "_on_end", "_on_request", "_parser", "_payload", "_request", "_size",
+        "_unread", "_wire", "in_head",
     )  # fmt: skip
 
     def __init__(
@@ -28,19 +29,21 @@ class RequestReader:
     ) -> None:
         self._on_request, self._on_body, self._on_end = on_request, on_body, on_end
         self.in_head = False
+        self._unread = False  # the request's body, by a parser that has seen an upgrade
         self._began = False  # a request has begun among the bytes at hand
         self._size = self._count = self._wire = self._payload = self._before = 0
         self._request = Request()
-        self._parser = httptools.HttpRequestParser(self)
-        self._parser.set_dangerous_leniencies(lenient_data_after_close=True)  # it is thrown away, but must not spoil the answer
+        self._parser = _parser(self)
 
     def feed(self, data: bytes) -> None:
         in_body = not self.in_head
         self._began = False
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            raise
+        except httptools.HttpParserUpgrade as upgrade:
+            if not self._unread:
+                raise
+            self._read_on(data[upgrade.args[0] :])
         except httptools.HttpParserError as error:
             refused = error.__context__
             raise refused if isinstance(refused, Refused) else Refused(400, "The request is not valid HTTP/1.1.") from None
@@ -52,6 +55,15 @@ class RequestReader:
             self._wire += len(data)
             if self._wire > OVERHEAD + 8 * self._payload:
                 self._check_framing(data)
+
+    def _read_on(self, rest: bytes) -> None:
+        """The parser leaves the body of a request that upgrades to others. Another reads it, and then no more requests."""
+        self._unread = False
+        length = self._request.length
+        framing = b"transfer-encoding: chunked" if length is None else b"content-length: %d" % length
+        self._parser = _parser(SimpleNamespace(on_body=self.on_body, on_message_complete=self.on_message_complete))
+        self._parser.feed_data(b"POST / HTTP/1.1\r\nconnection: close\r\n%b\r\n\r\n" % framing)
+        self.feed(rest)
 
     def _check_framing(self, data: bytes) -> None:
         if self._began:
@@ -110,6 +122,9 @@ class RequestReader:
     def _check_upgrade(self, request: Request) -> None:
         if not self._parser.should_upgrade():
             request.upgrade = b""
+        elif request.upgrade != b"websocket":  # ignored (RFC 9110, 7.8); what follows might be in the other protocol
+            request.keep_alive = False
+            self._unread = request.length != 0
         elif request.length != 0:
             raise Refused(400, "A request that upgrades cannot have a body.")
 
@@ -118,7 +133,14 @@ class RequestReader:
         self._on_body(body)
 
     def on_message_complete(self) -> None:
-        self._on_end()
+        if not self._unread:
+            self._on_end()
+
+
+def _parser(callbacks: object) -> httptools.HttpRequestParser:
+    parser = httptools.HttpRequestParser(callbacks)
+    parser.set_dangerous_leniencies(lenient_data_after_close=True)  # it is thrown away, but must not spoil the answer
+    return parser
 
 
 def _check_old(request: Request) -> None:
