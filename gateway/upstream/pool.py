@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from gateway import metrics
 from gateway.postponed import Postponed
 from gateway.sweeper import Sweeper
-from gateway.upstream import addresses
+from gateway.upstream.addresses import Addresses
 from gateway.upstream.breaker import Breaker
 from gateway.upstream.connection import Connection
 from gateway.upstream.errors import ServiceBusy, ServiceUnavailable
@@ -37,6 +37,7 @@ class Pool:
         self.port = parts.port or (443 if parts.scheme == "https" else 80)
         self.tls = ssl.create_default_context() if parts.scheme == "https" else None
         self.breaker = Breaker(service)
+        self._addresses = Addresses(self.host, self.port)
         self._postponed = postponed
         self._answer_within = answer_within
         self._loop = asyncio.get_running_loop()
@@ -100,7 +101,7 @@ class Pool:
         if not self.breaker.allows(self._loop.time()):
             raise ServiceUnavailable
         try:
-            made = await addresses.connect(protocol, self.host, self.port, self.tls, CONNECT_TIMEOUT)
+            made = await self._addresses.connect(protocol, self.tls, CONNECT_TIMEOUT)
         except (OSError, TimeoutError) as error:
             self.breaker.failed(self._loop.time())
             raise ServiceUnavailable from error

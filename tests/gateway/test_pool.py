@@ -173,6 +173,50 @@ async def test_replicas_share_the_work_and_a_late_one_gets_some(make_pool: MakeP
         await replica.stop()
 
 
+async def hang(*_: object, **__: object) -> list[tuple[object, ...]]:
+    await asyncio.Event().wait()
+    raise AssertionError
+
+
+async def fail(*_: object, **__: object) -> list[tuple[object, ...]]:
+    raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+
+async def no_such_name(*_: object, **__: object) -> list[tuple[object, ...]]:
+    raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+
+@pytest.mark.parametrize("lookup", [fail, hang])
+async def test_a_service_is_not_away_because_its_name_cannot_be_looked_up(
+    make_pool: MakePool, service: StandIn, monkeypatch: pytest.MonkeyPatch, lookup: Callable[..., Any]
+) -> None:
+    monkeypatch.setattr(pools, "GREATEST_AGE", -1.0)
+    pool = make_pool(f"http://localhost:{service.port}")
+    assert (await fetch(pool, "/health/ready", 5))[0] == 200
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", lookup)
+    async with asyncio.timeout(2):  # not for each connection anew
+        for _ in range(20):
+            assert (await fetch(pool, "/health/ready", 5))[0] == 200
+
+    assert service.accepted == 21
+
+
+@pytest.mark.parametrize(("lookup", "known"), [(fail, False), (hang, False), (no_such_name, True)])
+async def test_a_service_without_addresses_is_away(
+    make_pool: MakePool, service: StandIn, monkeypatch: pytest.MonkeyPatch, lookup: Callable[..., Any], known: bool
+) -> None:
+    monkeypatch.setattr(pools, "GREATEST_AGE", -1.0)
+    pool = make_pool(f"http://localhost:{service.port}")
+    if known:
+        await fetch(pool, "/health/ready", 5)
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", lookup)
+    for _ in range(FAILURES):
+        with pytest.raises(ServiceUnavailable):
+            await pool.acquire()
+
+    assert pool.breaker.open
+
+
 def opened(now: float) -> Breaker:
     breaker = Breaker("profiles")
     for _ in range(FAILURES):
