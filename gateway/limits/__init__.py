@@ -86,7 +86,7 @@ class Limiter:
 
     def _give_up(self, overdue: Batch) -> None:
         if self._under_way and self._under_way[0][0] is overdue:
-            self._link.drop()
+            self._link.give_up("no answer in time")
         self._loop.call_later(ANSWER_TIMEOUT, self._watch)
 
     def _take(self) -> Batch:
@@ -98,9 +98,10 @@ class Limiter:
 
     def _settle(self, batch: Batch, answer: Any) -> None:
         if isinstance(answer, Exception):
-            if not isinstance(answer, LinkLost):  # a script flushed away, a server still loading: a new connection mends it
-                log.warning("limits_refused_by_redis", error=str(answer))
+            if str(answer).startswith("NOSCRIPT"):  # flushed away: a new connection loads it again
                 self._link.drop()
+            elif not isinstance(answer, LinkLost):
+                self._link.give_up(str(answer))
             self._settle_locally(batch)
             return
         at = 0

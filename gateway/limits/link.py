@@ -20,6 +20,8 @@ CONNECT_TIMEOUT = 1.0
 ANSWER_TIMEOUT = 0.5  # a slower Redis is as good as none: requests are waiting
 GRACE = 0.1  # and then this long, for an answer that has come but was not read because this process was busy itself
 RETRY_EVERY = 0.5
+LONGEST_PAUSE = 8.0  # seconds, doubled from `RETRY_EVERY` while Redis fails soon after each attempt
+PROBE = "{edustream:limits}:probe"
 log = logs.get(__name__)
 
 Then = Callable[[Any], None]
@@ -97,7 +99,7 @@ class Link:
         self._sha = b""
         self._task: asyncio.Task[None] | None = None
         self._first_try = asyncio.Event()
-        self._away = False
+        self._away = self._failed = False
 
     @property
     def ready(self) -> bool:
@@ -114,8 +116,14 @@ class Link:
             await asyncio.gather(self._task, return_exceptions=True)
         self.drop()
 
+    def give_up(self, why: str) -> None:
+        """Redis does not do what it should: leave it alone for a while."""
+        self._failed = True
+        self._tell_away(why)
+        self.drop()
+
     def drop(self) -> None:
-        """Give the connection up; another is made soon."""
+        """Close the connection; another is made at once."""
         replies, self._replies = self._replies, None
         if replies is not None:
             replies.transport.abort()
@@ -127,10 +135,12 @@ class Link:
         self._replies.ask(then, "EVALSHA", self._sha, len(keys), *keys, *arguments)
 
     async def _keep_up(self) -> None:
+        pause = RETRY_EVERY
+        loop = asyncio.get_running_loop()
         while True:
             try:
                 async with asyncio.timeout(CONNECT_TIMEOUT):
-                    self._replies = await self._connect()
+                    self._replies = replies = await self._connect()
             except (OSError, TimeoutError, LinkLost, hiredis.HiredisError) as error:
                 self._tell_away(str(error) or type(error).__name__)
                 self._first_try.set()
@@ -140,9 +150,14 @@ class Link:
             if self._away:
                 log.info("redis_back")
                 self._away = False
-            await self._replies.lost
+            made_at = loop.time()
+            await replies.lost
             self._replies = None
             self._tell_away("the connection was lost")
+            if self._failed:
+                self._failed = False
+                pause = RETRY_EVERY if loop.time() - made_at > LONGEST_PAUSE else min(LONGEST_PAUSE, pause * 2)
+                await asyncio.sleep(pause)
 
     def _tell_away(self, why: str) -> None:
         if not self._away:
@@ -159,6 +174,7 @@ class Link:
             if to.database:
                 await replies.answer("SELECT", to.database)
             self._sha = await replies.answer("SCRIPT", "LOAD", self._script)
+            await replies.answer("EVALSHA", self._sha, 1, PROBE, 1, 1, 1)  # a Redis that is full loads scripts, and runs none
         except BaseException:
             replies.transport.abort()
             raise
