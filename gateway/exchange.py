@@ -10,7 +10,7 @@ from gateway.guard import too_many
 from gateway.limits.rate import Rate, Verdict
 from gateway.outgoing import NOTHING_LOADED, common, limits
 from gateway.passage import Passage
-from gateway.routes import NOBODYS
+from gateway.routes import NOBODYS, UNLIMITED
 from gateway.server.protocol import EdgeProtocol
 from gateway.server.request import Request
 from gateway.server.status import NO_BODY, STATUS_LINES
@@ -159,6 +159,8 @@ class Exchange:
         if claims is not None:
             self.user_id = claims.user_id
         self.refusal = refusal
+        if self.route.rate is UNLIMITED:
+            self.route = self.route.for_method(self.request.method)
         self.rate = rate = self.front.guard.rate(self.route)
         if rate is None:
             self._admit()

@@ -1,6 +1,6 @@
 """The route table: which service owns a path, who may come through, how often, and how much a request may carry."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, StrEnum
 
 from gateway.paths import canonical
@@ -20,7 +20,7 @@ class Access(Enum):
 
 
 class Class(StrEnum):
-    """The rate limit that counts a request; UNLIMITED ones are not counted."""
+    """The rate limit that counts a request; of UNLIMITED ones, reading is not counted."""
 
     DEFAULT = "default"
     LOGIN = "login"
@@ -28,7 +28,7 @@ class Class(StrEnum):
     UNLIMITED = "unlimited"
 
 
-DEFAULT = Class.DEFAULT  # looked up in its class, a member takes longer than what it is compared with
+DEFAULT, UNLIMITED = Class.DEFAULT, Class.UNLIMITED  # looked up in its class, a member takes longer than what it is compared with
 USERS = f"{DEFAULT}:user "
 
 
@@ -49,6 +49,10 @@ class Route:
         if user is None or self.rate is not DEFAULT:
             return f"{self.rate}:{address}"
         return f"{USERS}{user}"
+
+    def for_method(self, method: str) -> "Route":
+        """Itself, unless it is UNLIMITED and the request does not read: tokens could be guessed there."""
+        return self if method in ("GET", "HEAD") else replace(self, rate=DEFAULT)
 
     def needs(self, method: str) -> Access:
         return self.reading if method in ("GET", "HEAD", "OPTIONS") else self.access
