@@ -15,6 +15,7 @@ from gateway.limits.rate import Rate, Verdict
 KEYS = 50_000  # clients remembered by one process when Redis is away
 
 # KEYS: one list of microsecond times per client. ARGV: limit, window in microseconds, and how many requests ask, for each key.
+# Times to come are of a clock that has been set back since, and would never leave: the key is forgotten.
 # Answers, for each key: how many of them pass, how many more would, and microseconds until the oldest time leaves the window.
 SCRIPT = """
 local clock = redis.call('TIME')
@@ -26,6 +27,10 @@ for i, key in ipairs(KEYS) do
   while oldest <= now - window do
     redis.call('LPOP', key)
     oldest = tonumber(redis.call('LINDEX', key, 0) or now)
+  end
+  if oldest > now then
+    redis.call('DEL', key)
+    oldest = now
   end
   local free = limit - redis.call('LLEN', key)
   local pass = math.max(0, math.min(asked, free))
