@@ -247,6 +247,8 @@ class EdgeProtocol(asyncio.Protocol):
         self._active = None
         self._forget()
         self.transport.set_protocol(successor)
+        if self._paused:  # for what stood before it
+            self.transport.resume_reading()
         return self.transport
 
     def _forget(self) -> None:

@@ -6,6 +6,11 @@ from typing import Any
 
 from tests.gateway.conftest import Running
 
+HANDSHAKE = (
+    b"GET /ws/42 HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
+
 
 class Answer:
     """A parsed response."""

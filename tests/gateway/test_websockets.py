@@ -16,7 +16,7 @@ from tests.clients import plain_client
 from tests.gateway.conftest import Running, Services, StartGateway
 from tests.gateway.hub import Hub, serving
 from tests.gateway.keys import token
-from tests.gateway.raw import ask
+from tests.gateway.raw import HANDSHAKE, ask, read_answer
 from tests.waiting import eventually
 
 FRAME = 4096
@@ -262,6 +262,16 @@ async def test_handshakes_are_limited(start_gateway: StartGateway, hub: Hub) -> 
     assert caught.value.response.status_code == 429
     for ws in found:
         await ws.close()
+
+
+async def test_a_socket_may_be_asked_for_behind_another_request(gateway: Running, hub: Hub, services: Services) -> None:
+    reader, writer = await gateway.connect()
+    writer.write(b"GET /api/subjects HTTP/1.1\r\nHost: a\r\n\r\n" + HANDSHAKE)
+    assert [(await read_answer(reader)).status for _ in range(2)] == [200, 101]
+    writer.write(b"\x81\x82\x00\x00\x00\x00hi")
+
+    assert await asyncio.wait_for(reader.readexactly(4), 5) == b"\x81\x02hi"
+    writer.close()
 
 
 async def test_a_gateway_told_to_stop_says_so_to_its_sockets(start_gateway: StartGateway, hub: Hub) -> None:
