@@ -41,6 +41,7 @@ class Tunnels:
         self._sweeper = sweeper
         self._idle, self._frame, self._most = idle, frame, most
         self._open: set[Tunnel] = set()
+        self._draining = False
 
     def __len__(self) -> int:
         return len(self._open)
@@ -50,13 +51,16 @@ class Tunnels:
         request = exchange.request
         if request.upgrade != b"websocket" or request.method != "GET":
             raise NotAWebSocket
-        if len(self._open) >= self._most:
+        if self._draining or len(self._open) >= self._most:
             raise ServiceUnavailable
         head = head_for_service(request, exchange.client, exchange.path, UPGRADE)
         service = await _shake(exchange.front.pools[exchange.service], head)
         if service.status != 101:
             service.transport.abort()
             raise _Rejected(service.status)
+        if self._draining:  # since we asked
+            service.transport.abort()
+            raise ServiceUnavailable
         tunnel = Tunnel(self, service, self._idle, self._frame)
         client_side = _ClientSide(tunnel, exchange.protocol.leave)
         client_side.transport = exchange.protocol.takeover(client_side)
@@ -73,7 +77,8 @@ class Tunnels:
             metrics.websockets.dec()
 
     def close_all(self) -> None:
-        """Tell every client to come back: the process drains."""
+        """Tell every client to come back, and let no more in: the process drains."""
+        self._draining = True
         for tunnel in tuple(self._open):
             tunnel.end(RESTARTING, "the server restarts")
 

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from tests.gateway.conftest import ROOT, Services, StartGateway
-from tests.gateway.raw import read_answer
+from tests.gateway.raw import HANDSHAKE, read_answer
 from tests.gateway.standin import Exchange
 from tests.waiting import eventually
 
@@ -77,6 +77,38 @@ async def test_draining_under_load_fails_no_request(start_gateway: StartGateway,
 
     assert failed == []
     await gateway.stop()
+
+
+async def test_a_gateway_told_to_stop_lets_no_more_sockets_in(start_gateway: StartGateway, services: Services) -> None:
+    """Neither one that is asked for afterwards, nor one whose handshake is under way."""
+    go_on = asyncio.Event()
+    service = services["notifications"]
+
+    async def shake(exchange: Exchange) -> None:
+        if len(service.seen) > 1:
+            await go_on.wait()
+        await exchange.send(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+        await exchange.reader.read()
+
+    async def asked() -> bool:
+        return len(service.seen) == 2
+
+    service.on["/ws/42"] = shake
+    gateway = await start_gateway()
+    inside, under_way, late = [await gateway.connect() for _ in range(3)]
+    for (reader, writer), request in ((inside, HANDSHAKE), (late, b"GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n")):
+        writer.write(request)
+        assert (await read_answer(reader)).status in (101, 200)
+    under_way[1].write(HANDSHAKE)
+    await eventually(asked)
+    gateway.process.send_signal(signal.SIGTERM)
+    assert await asyncio.wait_for(inside[0].readexactly(1), 5) == b"\x88"  # told to come back: the process drains
+    late[1].write(HANDSHAKE)
+    go_on.set()
+
+    assert [(await read_answer(reader)).status for reader, _ in (under_way, late)] == [503, 503]
+    for _, writer in (inside, under_way, late):
+        writer.close()
 
 
 @pytest.mark.parametrize(
