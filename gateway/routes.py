@@ -8,6 +8,7 @@ from gateway.paths import canonical
 KIB, MIB = 1024, 1024 * 1024
 BODY, UPLOAD = 1 * MIB, 12 * MIB
 REMEMBERED = 4_096  # paths whose route need not be looked for again
+LONGEST_REMEMBERED = 200  # bytes; none of ours is as long
 
 
 class Access(Enum):
@@ -144,9 +145,12 @@ class Routes:
             path = canonical(raw)
             if path is None:
                 return None
+            found = path, self.find(path)
+            if len(raw) > LONGEST_REMEMBERED:
+                return found
             if len(self._found) >= REMEMBERED:
                 self._found.clear()
-            found = self._found[raw] = path, self.find(path)
+            self._found[raw] = found
         return found
 
     def find(self, path: str) -> Route | None:

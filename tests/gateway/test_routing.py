@@ -84,6 +84,15 @@ CROOKED = [
 ]
 
 
+def test_a_path_is_remembered_unless_it_is_long() -> None:
+    """Else thousands of addresses that nobody has would stay, with kilobytes each."""
+    routes, path, long = Routes(), b"/api/tutors/5", b"/api/tutors/" + b"x" * 2_000
+
+    assert routes.lookup(path) is routes.lookup(path)
+    assert routes.lookup(long) == routes.lookup(long)
+    assert routes.lookup(long) is not routes.lookup(long)
+
+
 @pytest.mark.parametrize(("path", "owner"), OWNERS)
 def test_a_path_belongs_to_its_service(path: str, owner: str) -> None:
     route = Routes().find(path)
