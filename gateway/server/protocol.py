@@ -53,7 +53,7 @@ class EdgeProtocol(asyncio.Protocol):
         self._deaf = False  # whatever else the client sends is thrown away
         self._paused = False
         self._lag = Lag()
-        self._since = self.loop.time()  # the last time something arrived, or an answer ended
+        self._since = self.loop.time()  # the last time something of a request arrived, or an answer ended
         self._head_since = self._ended_at = 0.0
         self.draining = False
         self.client: Client | None = None  # who it is, once it is known
@@ -84,8 +84,8 @@ class EdgeProtocol(asyncio.Protocol):
             active.abandon(CLIENT_GONE)
 
     def data_received(self, data: bytes) -> None:
-        self._since = self.loop.time()
         if self._deaf:
+            self._since = self.loop.time()
             return
         was_in_head = self._reader.in_head
         try:
@@ -95,10 +95,13 @@ class EdgeProtocol(asyncio.Protocol):
         except Refused as refused:
             self._refuse(refused)
         if self._waiting:
+            self._since = self.loop.time()
             if self._active is None and not self._lag.stuck:
                 self._next()
             else:
                 self.pause_reading()
+        elif self._reader.in_head or self._parsing is not None:  # empty lines before a request keep no connection open
+            self._since = self.loop.time()
         if self._reader.in_head and not was_in_head:
             self._head_since = self._since
 

@@ -1,17 +1,15 @@
 """A client connection without a network: how long it waits for whom, and what it holds meanwhile."""
 
 import asyncio
-import resource
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import structlog
 
 from gateway.clients import Networks
 from gateway.exchange import Exchange
 from gateway.limits.rate import Verdict
-from gateway.server.doors import Doors, open_wide
+from gateway.server.doors import Doors
 from gateway.server.edge import LEAST_RATE, EdgeState, Patience
 from gateway.server.protocol import LINGER, LONGEST_LINGER, EdgeProtocol
 from gateway.server.reader import RequestReader
@@ -140,6 +138,15 @@ def test_nothing_is_begun_on_a_connection_that_was_closed(rest: bool) -> None:
     assert client.transport.closed is not rest
 
 
+def test_empty_lines_keep_no_connection_open() -> None:
+    client = Client()
+    for _ in range(int(Patience().idle) + 1):
+        client.protocol.data_received(b"\r\n")
+        client.wait(1)
+
+    assert client.transport.closed
+
+
 def refused_early() -> Client:
     """One that was answered before it has sent its request's body."""
     client = Client()
@@ -234,58 +241,6 @@ def test_a_body_at_a_modest_rate_may_take_its_time() -> None:
         client.wait(1)
 
     assert client.refused == []
-
-
-def test_one_address_has_so_many_connections_and_no_more() -> None:
-    doors = Doors(most=10, most_each=2, proxies=Networks([]))
-    first, second, third = (Client(doors) for _ in range(3))
-
-    assert [one.transport.aborted for one in (first, second, third)] == [False, False, True]
-    third.protocol.connection_lost(None)
-    first.protocol.connection_lost(None)
-    assert not Client(doors).transport.aborted
-
-
-def test_an_address_of_the_next_version_is_counted_with_its_network() -> None:
-    doors = Doors(most=10, most_each=1, proxies=Networks([]))
-    leave = doors.enter("2001:db8::1")
-
-    assert leave is not None
-    assert doors.enter("2001:db8::ffff:2") is None
-    assert doors.enter("2001:db8:0:1::1") is not None
-    leave()
-    assert doors.enter("2001:db8::ffff:2") is not None
-
-
-def test_who_takes_a_connection_over_has_its_place() -> None:
-    doors = Doors(most=1, most_each=1, proxies=Networks([]))
-    client = Client(doors)
-    client.protocol.takeover(asyncio.Protocol())
-    assert Client(doors).transport.aborted
-
-    client.protocol.leave()
-    assert not Client(doors).transport.aborted
-
-
-@pytest.mark.parametrize("error", [ValueError, OSError])
-def test_where_no_more_files_may_be_opened_it_is_said(error: type[Exception], monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
-        raise error
-
-    monkeypatch.setattr(resource, "setrlimit", refuse)
-    monkeypatch.setattr(resource, "getrlimit", lambda _: (256, resource.RLIM_INFINITY))
-    with structlog.testing.capture_logs() as said:
-        open_wide(128)
-        assert said == []
-        open_wide(129)
-
-    assert [line["event"] for line in said] == ["few_open_files"]
-
-
-def test_a_proxy_has_everybodys_connections_up_to_the_limit_of_all() -> None:
-    doors = Doors(most=3, most_each=1, proxies=Networks(["203.0.113.0/24"]))
-
-    assert [Client(doors).transport.aborted for _ in range(4)] == [False, False, False, True]
 
 
 def read(*feeds: bytes) -> int:
