@@ -10,7 +10,7 @@ from gateway.guard import too_many
 from gateway.limits.rate import Rate, Verdict
 from gateway.outgoing import NOTHING_LOADED, common, limits
 from gateway.passage import Passage
-from gateway.routes import NOBODYS, UNLIMITED
+from gateway.routes import NOBODYS, UNLIMITED, Access
 from gateway.server.protocol import EdgeProtocol
 from gateway.server.request import Request
 from gateway.server.status import NO_BODY, STATUS_LINES
@@ -26,6 +26,7 @@ HIGH_WATER = 65_536  # bytes of a request's body held while nobody takes them
 SMALL = 512  # bytes; of pieces of two bytes, an object for each would take twenty times as much
 MOST_COPIED = 65_536  # bytes; a larger page of our own stays one object, however many are slow to read it
 JSON = b"application/json"
+PUBLIC = Access.PUBLIC
 log = logs.get(__name__)
 
 
@@ -158,7 +159,8 @@ class Exchange:
     def _count(self, claims: Claims | None, refusal: Refusal | None) -> None:
         if claims is not None:
             self.user_id = claims.user_id
-        self.refusal = refusal
+        if refusal is not None and self.route.needs(self.request.method) is not PUBLIC:
+            self.refusal = refusal
         if self.route.rate is UNLIMITED:
             self.route = self.route.for_method(self.request.method)
         self.rate = rate = self.front.guard.rate(self.route)

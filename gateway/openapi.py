@@ -70,6 +70,7 @@ CODE = re.compile(r"`(\w+)`")
 NEEDS: dict[Access, list[Json]] = {
     Access.REQUIRED: [{"bearer": []}, {"password": []}],
     Access.OPTIONAL: [{}, {"bearer": []}, {"password": []}],
+    Access.PUBLIC: [],
     Access.OPEN: [],
 }
 
@@ -156,7 +157,7 @@ def _refusals(path: str, access: Access, route: Route) -> Iterator[type[Refusal]
         yield BadPath
     if route.rate is not Class.UNLIMITED:
         yield TooMany
-    if access is not Access.OPEN:  # or no keys can be had
+    if access in (Access.REQUIRED, Access.OPTIONAL):  # or no keys can be had
         yield from (InvalidToken, Unavailable)
     if access is Access.REQUIRED:
         yield Unauthorized

@@ -12,11 +12,13 @@ LONGEST_REMEMBERED = 200  # bytes; none of ours is as long
 
 
 class Access(Enum):
-    """What a request needs. OPTIONAL: a token is checked when there is one. OPEN: a token is not looked at, because clients
-    attach stale ones where they come to get a new one."""
+    """What a request needs. OPTIONAL: a token is checked when there is one. PUBLIC: a good one says whom to count, a stale one is
+    no reason to refuse what everybody is shown. OPEN: a token is not looked at, because clients attach stale ones where they come
+    to get a new one."""
 
     REQUIRED = "required"
     OPTIONAL = "optional"
+    PUBLIC = "public"
     OPEN = "open"
 
 
@@ -66,7 +68,7 @@ class _Node:
     any: "_Node | None" = None
 
 
-R, O, F = Access.REQUIRED, Access.OPTIONAL, Access.OPEN  # noqa: E741  # the table is read by column
+R, O, P, F = Access.REQUIRED, Access.OPTIONAL, Access.PUBLIC, Access.OPEN  # noqa: E741  # the table is read by column
 
 # path (`*` is one segment; everything below belongs to it), service, access, access of GET and HEAD
 TABLE: list[tuple[str, str, Access, Access]] = [
@@ -99,8 +101,8 @@ TABLE: list[tuple[str, str, Access, Access]] = [
     ("/api/tutors/photos", "profiles", R, F),
     ("/api/profile/student", "profiles", R, R),
     ("/api/students/favorites", "profiles", R, R),
-    ("/api/subjects", "profiles", R, O),
-    ("/api/utils", "profiles", R, O),
+    ("/api/subjects", "profiles", R, P),
+    ("/api/utils", "profiles", R, P),
     ("/api/admin/tutors", "profiles", R, R),
     ("/api/bookings", "bookings", R, R),
     ("/api/tutor/bookings", "bookings", R, R),

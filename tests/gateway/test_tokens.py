@@ -40,6 +40,15 @@ async def test_a_bad_token_is_refused_even_where_none_is_needed(
     assert not services["auth"].seen + services["profiles"].seen
 
 
+@pytest.mark.parametrize("kind", BAD)
+@pytest.mark.parametrize("path", ["/api/subjects", "/api/utils/countries"])
+async def test_what_everybody_is_shown_is_shown_with_a_stale_token_too(http: httpx.AsyncClient, path: str, kind: str) -> None:
+    answer = await http.get(path, headers={"Authorization": f"Bearer {BAD[kind]}"})
+
+    assert answer.status_code == 200
+    assert (await http.post(path, headers={"Authorization": f"Bearer {BAD[kind]}"})).status_code == 401
+
+
 async def test_a_missing_token_is_refused_where_one_is_needed(http: httpx.AsyncClient, services: Services) -> None:
     answer = await http.get("/auth/me")
 
