@@ -11,14 +11,22 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+from shared import logs
+
 SERVICES = Path(__file__).parent.parent / "services"
 LOCK_TIMEOUT = "5s"  # a migration that cannot get its lock fails rather than queue every request behind it
 
+log = logs.get(__name__)
+
 
 def upgrade(service: str, url: str) -> None:
-    """Bring the database at `url` to the newest revision of `service`; cheap when it is there already."""
+    """Bring the database at `url` to the newest revision of `service`; cheap when it is there already. One that a later version
+    has migrated is left as it is: this version runs on it too, and who goes back to it must not be kept from starting."""
     config = _config(service, url)
-    if _revision(url) != ScriptDirectory.from_config(config).get_current_head():
+    script, revision = ScriptDirectory.from_config(config), _revision(url)
+    if revision and revision not in {known.revision for known in script.walk_revisions()}:
+        log.warning("schema_is_newer", revision=revision, newest_known=script.get_current_head())
+    elif revision != script.get_current_head():
         command.upgrade(config, "head")
 
 

@@ -7,6 +7,7 @@ from multiprocessing import get_context
 
 import psycopg
 import pytest
+import structlog
 
 from deploy.local.databases import DatabaseUrls
 from shared import cli, migrations
@@ -50,3 +51,18 @@ def test_migrations_make_the_declared_tables(service: str, blank_database: Blank
     assert migrations.differences(urls.owner, importlib.import_module(f"services.{service}.tables").metadata) == []
     with psycopg.connect(urls.runtime) as runtime, pytest.raises(psycopg.errors.InsufficientPrivilege):
         runtime.execute("ALTER TABLE outbox ADD COLUMN mine int")
+
+
+def test_the_version_before_starts_on_what_a_later_one_migrated(blank_database: Blank) -> None:
+    urls = blank_database("auth")
+    migrations.upgrade("auth", urls.owner)
+    with psycopg.connect(urls.owner) as later:
+        later.execute("UPDATE alembic_version SET version_num = '9999'")
+        later.execute("ALTER TABLE accounts ADD COLUMN of_the_later_version int")
+
+    with structlog.testing.capture_logs() as said:
+        migrations.upgrade("auth", urls.owner)
+
+    assert [(line["event"], line["log_level"], line["revision"]) for line in said] == [("schema_is_newer", "warning", "9999")]
+    with psycopg.connect(urls.owner) as later:
+        assert later.execute("SELECT version_num FROM alembic_version").fetchone() == ("9999",)
