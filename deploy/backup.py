@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, cast
 from urllib.parse import unquote, urlsplit
 
-from deploy.local import development
+from deploy.local import development, place
 from deploy.local.errors import LaunchError
 from deploy.local.processes import GATEWAY, SERVICES
 from deploy.local.servers import Instance
@@ -162,6 +162,8 @@ def chosen(where: str) -> Iterator[tuple[Server, list[str]]]:
     else:
         instance = Instance("dev")
         running_here = sorted(instance.services())
+        if not running_here and place.is_taken(instance.directory):
+            running_here = ["make run"]  # which is about to start them
         if GATEWAY in running_here:
             yield at(instance.urls().postgres), running_here
         else:

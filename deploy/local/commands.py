@@ -91,7 +91,7 @@ def _execute(arguments: argparse.Namespace, instance: Instance) -> int:
         case "revise":
             _revise(arguments.service, arguments.message)
         case "down" | "clean":
-            stop_running(instance)
+            stop_running(instance.directory)
             instance.down()
             if arguments.command == "clean":
                 _forget(instance, only=arguments.name is not None)
@@ -101,7 +101,7 @@ def _execute(arguments: argparse.Namespace, instance: Instance) -> int:
 def _run(instance: Instance, *, stop_with_parent: bool) -> int:
     if stop_with_parent and sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-    with only_one(instance):
+    with only_one(instance.directory):
         return asyncio.run(run(instance))
 
 

@@ -11,17 +11,10 @@ from deploy.local.errors import LaunchError
 from deploy.local.processes import GATEWAY, SERVICES, Deployment
 from deploy.local.secrets import Secrets, load_or_create
 from deploy.local.servers import Instance
-from deploy.local.servers.server import Server
 from deploy.local.settings import GATEWAY_PORT, Settings
 from deploy.local.suite import choose_ports, ports_in_use
 
 ADMIN = {"EDUSTREAM_ADMIN_EMAIL": "admin@example.com", "EDUSTREAM_ADMIN_PASSWORD": "admin12345"}
-
-
-def needed_servers(instance: Instance) -> list[Server]:
-    """The servers to run ourselves: those that no variable names."""
-    all_given = all(_given_database(instance.settings, name) for name in SERVICES)
-    return [server for server in instance.embedded() if server is not instance.postgres or not all_given]
 
 
 def gateway_port(settings: Settings) -> int:
@@ -73,7 +66,8 @@ def prepare_databases(instance: Instance) -> dict[str, DatabaseUrls]:
 
 def load_secrets(instance: Instance) -> Secrets:
     """Those of this checkout."""
-    return load_or_create(instance.directory / "secrets.json", SERVICES)
+    with instance.lock():  # of two who make them at once one would be left with passwords that are not kept
+        return load_or_create(instance.directory / "secrets.json", SERVICES)
 
 
 def gateway_url(of: Deployment) -> str:

@@ -6,17 +6,17 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import IO
 
 from deploy.local.errors import LaunchError
 from deploy.local.lifetime import POLL, birth
-from deploy.local.servers import Instance
 
 
 @contextlib.contextmanager
-def only_one(instance: Instance) -> Iterator[None]:
-    """Hold the place of this checkout's runner. Raises LaunchError if another holds it."""
-    with _open(instance) as file:
+def only_one(directory: Path) -> Iterator[None]:
+    """Hold the place of the runner of the instance that lives in `directory`. Raises LaunchError if another holds it."""
+    with _open(directory) as file:
         if not _take(file):
             raise LaunchError("EduStream already runs from this checkout: stop it with Ctrl-C there, or with `make stop`.")
         file.truncate(0)
@@ -25,9 +25,15 @@ def only_one(instance: Instance) -> Iterator[None]:
         yield
 
 
-def stop_running(instance: Instance) -> None:
-    """Stop the runner of this checkout, if there is one, and wait until it has stopped."""
-    with _open(instance) as file:
+def is_taken(directory: Path) -> bool:
+    """Whether a runner holds the place: the servers are then its own to start and to stop."""
+    with _open(directory) as file:
+        return not _take(file)
+
+
+def stop_running(directory: Path) -> None:
+    """Stop the runner, if there is one, and wait until it has stopped."""
+    with _open(directory) as file:
         if _take(file):
             return
         file.seek(0)
@@ -38,9 +44,9 @@ def stop_running(instance: Instance) -> None:
                 time.sleep(POLL)
 
 
-def _open(instance: Instance) -> IO[str]:
-    instance.directory.mkdir(parents=True, exist_ok=True)
-    return (instance.directory / "runner").open("a+")
+def _open(directory: Path) -> IO[str]:
+    directory.mkdir(parents=True, exist_ok=True)
+    return (directory / "runner").open("a+")
 
 
 def _take(file: IO[str]) -> bool:

@@ -36,7 +36,7 @@ class Runner:
         began = time.monotonic()
         settings = self.instance.settings
         with self.instance.lock():
-            records = await asyncio.to_thread(self.instance.settle, development.needed_servers(self.instance))
+            records = await asyncio.to_thread(self.instance.settle, self.instance.needed())
         self.terminal.tell("run", "starting " + ", ".join(server.name for server in records))
         async with (
             asyncio.TaskGroup() as together

@@ -15,6 +15,7 @@ from deploy.local import development
 from deploy.local.databases import DatabaseUrls, url_for
 from deploy.local.errors import LaunchError
 from deploy.local.lifetime import Registry
+from deploy.local.place import only_one
 from deploy.local.processes import SERVICES as ALL
 from deploy.local.servers import Instance
 from services.auth.commands import resync
@@ -166,6 +167,13 @@ def test_the_two_commands_bring_all_databases_back_but_not_under_services_that_r
     assert "EduStream runs (gateway)" in capsys.readouterr().err
     assert things(servers) == LOST
 
+    Registry(installation.directory / "services.json").forget("gateway")
+    with only_one(installation.directory):  # it starts: no service is up yet
+        assert backup.main(["restore", str(file)]) == 1
+    assert "EduStream runs (make run)" in capsys.readouterr().err
+    assert things(servers) == LOST
+
+    Registry(installation.directory / "services.json").record("gateway", os.getpid())
     with psycopg.connect(url_for(servers.postgres, "edustream_auth")) as somebody:
         somebody.execute("SELECT 1")
         assert backup.main(["restore", str(file), "--force"]) == 0

@@ -11,9 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from deploy.local import ports
+from deploy.local import place, ports
 from deploy.local.errors import LaunchError
 from deploy.local.lifetime import POLL, Registry, end
+from deploy.local.processes import SERVICES
 from deploy.local.program import Program
 from deploy.local.servers.postgres import Postgres
 from deploy.local.servers.rabbitmq import RabbitMQ
@@ -45,34 +46,45 @@ class Instance:
         self.settings = settings or Settings.load(dotenv=name == "dev")
         self.directory = self.settings.data / name
         self.registry = Registry(self.directory / "processes.json")
-        place = Place(name, self.directory, self.settings, durable=name == "dev")
-        self.postgres, self.valkey, self.rabbitmq = Postgres(place), Valkey(place), RabbitMQ(place)
+        here = Place(name, self.directory, self.settings, durable=name == "dev")
+        self.postgres, self.valkey, self.rabbitmq = Postgres(here), Valkey(here), RabbitMQ(here)
         self._records = self.directory / "servers.json"
 
     def embedded(self) -> list[Server]:
         """The servers that this instance runs itself."""
         return [s for s in (self.postgres, self.valkey, self.rabbitmq) if not self.settings.get(s.variable)]
 
+    def needed(self) -> list[Server]:
+        """Those of them that the suite needs: not PostgreSQL where every service is given a database."""
+        all_given = all(self.settings.get(f"{service.upper()}_DATABASE_URL") for service in SERVICES)
+        return [server for server in self.embedded() if server is not self.postgres or not all_given]
+
     def urls(self) -> Urls:
         """Where the servers are, or will be once they run."""
         return Urls(postgres=self._url(self.postgres).rstrip("/"), redis=self._url(self.valkey), amqp=self._url(self.rabbitmq))
 
     def up(self) -> Urls:
-        """Start what does not run, detached from the caller; safe to call from many processes at once."""
-        with self.lock():
-            missing = [s for s in self.embedded() if not self.is_up(s)]
-            records = self.settle(missing)
-            with ThreadPoolExecutor(3) as pool:
-                programs = list(pool.map(lambda server: server.program(records[server]), missing))
-            children = [(program, self._spawn(program)) for program in programs]
-            for program, child in children:
-                self._await(program, child)
-            return self.urls()
+        """Start what does not run, detached from the caller; safe to call from many processes at once.
+
+        Beside a runner it only waits: two servers on the same data would ruin it.
+        """
+        limit = time.monotonic() + START_SECONDS
+        while True:
+            with self.lock():
+                if not place.is_taken(self.directory):
+                    self._start([s for s in self.embedded() if not self.is_up(s)])
+                    return self.urls()
+            if all(map(self.is_up, self.needed())):
+                return self.urls()
+            if time.monotonic() > limit:
+                raise LaunchError("`make run` keeps the servers of this checkout, and they do not answer: look at what it says.")
+            time.sleep(POLL)
 
     def down(self) -> None:
-        """Stop the servers of this instance; their data stays."""
+        """Stop the servers of this instance, unless a runner keeps them; their data stays."""
         with self.lock():
-            self._stop(self.embedded())
+            if not place.is_taken(self.directory):
+                self._stop(self.embedded())
 
     @contextlib.contextmanager
     def session(self, *, keep: bool = False) -> Iterator[Urls]:
@@ -137,6 +149,14 @@ class Instance:
     def _load(self, server: Server) -> Record:
         known = self._all().get(server.name, {})
         return Record(int(known.get("port", 0)), str(known.get("password", "")))
+
+    def _start(self, servers: list[Server]) -> None:
+        records = self.settle(servers)
+        with ThreadPoolExecutor(3) as pool:
+            programs = list(pool.map(lambda server: server.program(records[server]), servers))
+        children = [(program, self._spawn(program)) for program in programs]
+        for program, child in children:
+            self._await(program, child)
 
     def _spawn(self, program: Program) -> "subprocess.Popen[bytes]":
         log = self.log(program.name)

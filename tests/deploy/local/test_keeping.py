@@ -1,16 +1,21 @@
 """What a checkout keeps between starts: its secrets, its place, and which processes are its own."""
 
 import asyncio
+import json
 import os
+import socketserver
 import stat
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from deploy.local import ports
 from deploy.local.errors import LaunchError
 from deploy.local.lifetime import Registry, birth, end
 from deploy.local.place import only_one, stop_running
@@ -42,27 +47,69 @@ def test_a_new_service_gets_passwords_and_the_others_keep_theirs(tmp_path: Path)
 
 
 def test_a_checkout_runs_once(instance: Instance) -> None:
-    with only_one(instance), pytest.raises(LaunchError, match="already runs"), only_one(instance):
+    with only_one(instance.directory), pytest.raises(LaunchError, match="already runs"), only_one(instance.directory):
         pass
 
 
 def test_a_runner_is_asked_to_go_and_waited_for(instance: Instance) -> None:
     code = (
-        "import sys, time; from deploy.local.place import only_one; from deploy.local.servers import Instance\n"
-        "from deploy.local.settings import Settings\n"
-        "with only_one(Instance('dev', Settings({'EDUSTREAM_DATA': sys.argv[1]}))): print('here', flush=True); time.sleep(600)"
+        "import pathlib, sys, time; from deploy.local.place import only_one\n"
+        "with only_one(pathlib.Path(sys.argv[1])): print('here', flush=True); time.sleep(600)"
     )
-    with subprocess.Popen([sys.executable, "-c", code, str(instance.settings.data)], stdout=subprocess.PIPE) as runner:
+    with subprocess.Popen([sys.executable, "-c", code, str(instance.directory)], stdout=subprocess.PIPE) as runner:
         assert runner.stdout
         runner.stdout.readline()
 
-        stop_running(instance)
+        stop_running(instance.directory)
 
         assert not birth(runner.pid)
 
 
 def test_stopping_where_nothing_runs_is_no_error(instance: Instance) -> None:
-    stop_running(instance)
+    stop_running(instance.directory)
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Instance]:
+    """An instance that runs its broker only, which lives and does not answer yet."""
+    elsewhere = {"DATABASE_SERVER_URL": "postgresql://elsewhere", "REDIS_URL": "redis://elsewhere"}
+    instance = Instance("dev", Settings({"EDUSTREAM_DATA": str(tmp_path), **elsewhere}))
+    with subprocess.Popen(["sleep", "600"], start_new_session=True) as process:
+        instance.registry.record("rabbitmq", process.pid)
+        record = {"rabbitmq": {"port": ports.choose(), "password": "secret"}}
+        (instance.directory / "servers.json").write_text(json.dumps(record))
+        yield instance
+        assert process.poll() is None, "the servers of a runner are its own to stop"
+        process.kill()
+
+
+class SecondAnswer(socketserver.BaseRequestHandler):
+    """Answers as a broker does, but for the first who asks."""
+
+    asked = 0
+
+    def handle(self) -> None:
+        type(self).asked += 1
+        self.request.sendall(b"\x01" if self.asked > 1 else b"")
+
+
+def test_servers_that_a_runner_is_starting_are_waited_for_and_left_to_it(broker: Instance) -> None:
+    port = json.loads((broker.directory / "servers.json").read_text())["rabbitmq"]["port"]
+    with socketserver.TCPServer((ports.LOOPBACK, port), SecondAnswer) as server, only_one(broker.directory):
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with broker.session() as urls:
+            assert urls.amqp == f"amqp://edustream:secret@127.0.0.1:{port}/"
+        server.shutdown()
+
+    assert SecondAnswer.asked == 2
+
+
+def test_servers_of_a_runner_that_never_answer_are_told_in_one_sentence(
+    broker: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("deploy.local.servers.instance.START_SECONDS", 0.1)
+    with only_one(broker.directory), pytest.raises(LaunchError, match="do not answer"):
+        broker.up()
 
 
 def test_a_reused_pid_is_not_taken_for_the_process_that_had_it(tmp_path: Path) -> None:
