@@ -46,7 +46,7 @@ def main() -> int:
 
 def _of(name: str) -> dict[str, Any]:
     service = find(name)
-    settings = service.settings(_env_file=None, service=name, env="local", **UNUSED)
+    settings = service.settings.model_construct(service=name, env="local", **UNUSED)
     return build(service, settings).openapi()
 
 

@@ -15,12 +15,14 @@ from urllib.parse import urlsplit
 
 import psycopg
 from psycopg import sql
-from pydantic import Field
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared import asyncapi, migrations
 from shared.dead_letters import UNREACHABLE, DeadLetters, NoQueue
 from shared.service import find
+from shared.settings import what_is_wrong
+from shared.urls import AmqpUrl, DatabaseUrl
 
 log = logging.getLogger(__name__)
 
@@ -28,20 +30,25 @@ log = logging.getLogger(__name__)
 class CommandSettings(BaseSettings):
     """What the commands need; servers that are not given are the embedded ones of the tests."""
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore")
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", hide_input_in_errors=True, env_ignore_empty=True)
 
-    database_server_url: str = Field("", validation_alias="DATABASE_SERVER_URL", repr=False)
-    amqp_url: str = Field("", validation_alias="AMQP_URL", repr=False)
+    database_server_url: DatabaseUrl = Field("", validation_alias="DATABASE_SERVER_URL", repr=False)
+    amqp_url: AmqpUrl = Field("", validation_alias="AMQP_URL", repr=False)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; 0 when all is well, 1 when a check failed."""
     given = _parser().parse_args(arguments)
-    if given.command == "migrations":
-        return check_migrations()
     if given.command == "asyncapi":
         return write_asyncapi(check=given.check)
-    return asyncio.run(dead(given))
+    try:
+        settings = CommandSettings()
+    except ValidationError as error:
+        _say(f"{what_is_wrong(error)} (see .env.example)")
+        return 1
+    if given.command == "migrations":
+        return check_migrations(settings)
+    return asyncio.run(dead(given, settings.amqp_url))
 
 
 def services() -> list[str]:
@@ -49,10 +56,10 @@ def services() -> list[str]:
     return sorted(path.parent.name for path in migrations.SERVICES.glob("*/app.py"))
 
 
-def check_migrations() -> int:
+def check_migrations(settings: CommandSettings) -> int:
     """Migrate an empty database for each service, and compare what came out with its declared tables."""
     wrong = 0
-    with _server() as server:
+    with _server(settings.database_server_url) as server:
         for service in services():
             with _scratch(server, f"edustream_check_{service}_{os.getpid()}") as url:
                 migrations.upgrade(service, url)
@@ -74,9 +81,8 @@ def write_asyncapi(*, check: bool) -> int:
     return 0
 
 
-async def dead(given: argparse.Namespace) -> int:
+async def dead(given: argparse.Namespace, url: str) -> int:
     """Dead letters of one service, or how many each has."""
-    url = CommandSettings().amqp_url
     if not url:
         _say("set AMQP_URL: it says which broker is meant")
         return 1
@@ -143,10 +149,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 @contextmanager
-def _server() -> Iterator[str]:
+def _server(given: str) -> Iterator[str]:
     """The URL of a PostgreSQL server: the one given, else the embedded one of the tests."""
-    if url := CommandSettings().database_server_url:
-        yield url
+    if given:
+        yield given
         return
     instance = importlib.import_module("deploy.local.servers").Instance("test")
     with instance.session(keep=True) as urls:

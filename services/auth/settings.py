@@ -4,9 +4,11 @@ import os
 from pathlib import Path
 from typing import Final, Self
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from services.auth.fields import Email, Password, not_the_address
+from services.auth.keys import SigningKey
 from shared.settings import ServiceSettings
 
 ADMIN_OF_DEVELOPMENT: Final = "admin12345"
@@ -33,6 +35,15 @@ class AuthSettings(ServiceSettings):
     """Argon2 runs on this many threads at once, by default half the processors: a storm of logins slows logins only."""
     drawing_threads: int = Field(1, ge=1, le=32)
     """Uploaded pictures are decoded on so many threads at once, each of which may take 260 MB for a moment."""
+
+    @field_validator("jwt_private_key")
+    @classmethod
+    def _is_a_key(cls, pem: str) -> str:
+        try:
+            SigningKey(pem)
+        except (ValueError, TypeError, UnsupportedAlgorithm) as error:  # the second: of one that is locked by a password
+            raise ValueError("must be an Ed25519 private key, PEM (PKCS 8) without a password") from error
+        return pem
 
     @field_validator("admin_email", "admin_password", mode="before")
     @classmethod

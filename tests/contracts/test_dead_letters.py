@@ -206,6 +206,17 @@ async def test_the_command_shows_gives_back_and_drops(
     ]
 
 
+def test_the_command_says_in_one_line_that_a_broker_cannot_be_of_this_address(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("AMQP_URL", "server-secret:5672")
+
+    assert cli.main(["dead", "list"]) == 1
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith("AMQP_URL: ")
+    assert "server-secret" not in line
+
+
 def test_the_command_says_in_one_line_that_the_broker_is_away(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -50,6 +50,27 @@ def test_the_public_address_may_end_with_a_slash(monkeypatch: pytest.MonkeyPatch
         ("EDUSTREAM_ENV", "staging"),
         ("BOOKINGS_DATABASE_POOL", "1"),
         ("LOG_LEVEL", "secret"),
+        ("BOOKINGS_PORT", "99999"),
+        ("PUBLIC_URL", "secret.example.com"),
+        ("PUBLIC_URL", "https://example.com/secret"),
+        ("AUTH_URL", "http://auth:secret"),
+        ("AMQP_URL", "broker:5672"),
+        ("AMQP_URL", "http://broker"),
+        ("AMQP_URL", "amqp://"),
+        ("AMQP_URL", "amqp://u:12/secret@broker"),
+        ("REDIS_URL", "redis://:secret/@redis"),
+        ("REDIS_URL", "redis://:#secret@redis"),
+        ("REDIS_URL", "redis"),
+        ("DATABASE_SERVER_URL", "postgresql://u:12/secret@db"),
+        ("BOOKINGS_DATABASE_URL", "postgresql://u:%secret@db:5432/b"),
+        ("BOOKINGS_DATABASE_URL", "postgres//u:secret@db/b"),
+        ("BOOKINGS_DATABASE_URL", "postgresql://u:secret/more@db/b"),
+        ("BOOKINGS_DATABASE_URL", "postgresql://u:of@secret@db/b"),
+        ("BOOKINGS_DATABASE_URL", "host=db password=secret"),
+        ("BOOKINGS_MIGRATION_DATABASE_URL", "mysql://u:secret@db/b"),
+        ("OBJECT_STORE_URL", "secret"),
+        ("OBJECT_STORE_URL", "ftp://u:secret@files/"),
+        ("OBJECT_STORE_URL", "file://relative/secret"),
     ],
 )
 def test_what_is_missing_or_wrong_is_named_and_not_shown(monkeypatch: pytest.MonkeyPatch, name: str, value: str | None) -> None:
@@ -61,6 +82,29 @@ def test_what_is_missing_or_wrong_is_named_and_not_shown(monkeypatch: pytest.Mon
     assert "bookings refuses to start: " in str(ended.value)
     assert name in str(ended.value)
     assert "secret" not in str(ended.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PUBLIC_URL", "https://api.example.com"),
+        ("AMQP_URL", "amqp://broker"),
+        ("AMQP_URL", "amqps://u:a%2Fb%40c@broker:5671/vhost-1?heartbeat=10"),
+        ("REDIS_URL", "redis://127.0.0.1:6379/3"),
+        ("REDIS_URL", "rediss://default:a%40b@[::1]:6380/0"),
+        ("BOOKINGS_DATABASE_URL", "postgresql:///bookings?host=/run/postgresql"),
+        ("BOOKINGS_DATABASE_URL", "postgresql://u@%2Frun%2Fpostgresql/bookings"),
+        ("BOOKINGS_DATABASE_URL", "postgres://u:a%40b@db:5432/bookings?sslmode=require"),
+        ("BOOKINGS_MIGRATION_DATABASE_URL", ""),
+        ("OBJECT_STORE_URL", ""),
+        ("OBJECT_STORE_URL", "file:///data/objects"),
+        ("OBJECT_STORE_URL", "s3://bucket/prefix"),
+    ],
+)
+def test_every_way_to_name_a_server_is_taken(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(name, value)
+
+    load(ServiceSettings, "bookings")
 
 
 def test_settings_can_be_shown_without_their_secrets() -> None:

@@ -1,6 +1,9 @@
 """What the service is configured with: a first administrator nobody can guess, or none."""
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
 from pydantic import ValidationError
 
 from services.auth.app import service
@@ -9,7 +12,7 @@ from shared.settings import ServiceSettings, load
 from tests.harness import settings_of
 
 ROOT = {"admin_email": "root@Example.com", "admin_password": "long enough"}
-SERVERS = {"database_url": "postgresql://", "redis_url": "redis://", "amqp_url": "amqp://"}
+SERVERS = {"database_url": "postgresql://unused", "redis_url": "redis://unused", "amqp_url": "amqp://unused"}
 
 
 def settings(**values: str) -> ServiceSettings:
@@ -59,4 +62,26 @@ def test_a_process_says_which_variable_is_wrong_and_not_what_it_held(monkeypatch
         load(AuthSettings, "auth")
 
     assert "EDUSTREAM_ADMIN_PASSWORD: " in str(refused.value)
+    assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "secret",
+        "",
+        "-----BEGIN PRIVATE KEY-----\\nsecret\\n-----END PRIVATE KEY-----",
+        Ed25519PrivateKey.generate()
+        .private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret"))
+        .decode(),
+        generate_private_key(SECP256R1()).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode(),
+    ],
+    ids=["words", "nothing", "broken", "locked", "of-another-kind"],
+)
+def test_a_key_that_cannot_sign_is_named_and_not_shown(wrong: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EDUSTREAM_JWT_PRIVATE_KEY", wrong)
+    with pytest.raises(SystemExit) as refused:
+        load(AuthSettings, "auth")
+
+    assert "EDUSTREAM_JWT_PRIVATE_KEY: Value error, must be an Ed25519 private key" in str(refused.value)
     assert "secret" not in str(refused.value)

@@ -55,8 +55,11 @@ def test_what_has_no_rate_is_named() -> None:
     assert rules.without_rate(["XAF", "EUR", "USD", "ALL"], RATES, "USD") == ["ALL", "XAF"]
 
 
+UNUSED = {"database_url": "postgresql://unused", "amqp_url": "amqp://unused", "redis_url": "redis://unused"}
+
+
 def rates(**values: Any) -> dict[str, Decimal]:
-    settings = settings_of(find("reporting"), database_url="-", amqp_url="-", redis_url="-", **values)
+    settings = settings_of(find("reporting"), **UNUSED, **values)
     assert isinstance(settings, ReportingSettings)
     return settings.exchange_rates
 
