@@ -4,11 +4,12 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
 import aio_pika
-from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractExchange, AbstractQueue
+from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractExchange, AbstractIncomingMessage, AbstractQueue
 from aio_pika.exceptions import PublishError
 
 from shared import logs, metrics
@@ -153,9 +154,21 @@ async def declare(channel: AbstractChannel) -> dict[str, AbstractExchange]:
 
 
 async def declare_inbox(channel: AbstractChannel, service: str, bindings: dict[str, set[str]]) -> AbstractQueue:
-    """A service's durable queue with its dead letters, bound to `bindings` (exchange → routing keys)."""
+    """A service's durable queue with its dead letters, bound to `bindings` (exchange → routing keys); and one whose messages come
+    back to it when they expire."""
     await declare(channel)
     name = f"edustream.{service}"
+    await channel.declare_queue(
+        later(service),
+        durable=True,
+        arguments={
+            "x-queue-type": "quorum",
+            "x-dead-letter-exchange": "",
+            "x-dead-letter-routing-key": name,
+            "x-dead-letter-strategy": "at-least-once",
+            "x-overflow": "reject-publish",
+        },
+    )
     dead = await channel.declare_queue(f"{name}.dead", durable=True, arguments={"x-queue-type": "quorum"})
     await dead.bind(DEAD, name)
     queue = await channel.declare_queue(
@@ -174,6 +187,31 @@ async def declare_inbox(channel: AbstractChannel, service: str, bindings: dict[s
         for key in sorted(keys):
             await queue.bind(exchange, key)
     return queue
+
+
+def later(service: str) -> str:
+    """The queue of what is put off."""
+    return f"edustream.{service}.later"
+
+
+async def send_copy(
+    channel: AbstractChannel,
+    message: AbstractIncomingMessage,
+    queue: str,
+    headers: dict[str, Any],
+    expiration: timedelta | None = None,
+) -> None:
+    """Put a copy into this queue, with these headers only: by the broker's own it would take a message that went round for one
+    caught in a circle, and drop it. Raises when the broker did not confirm it, or there is no such queue."""
+    copy = aio_pika.Message(
+        message.body,
+        headers=headers,
+        message_id=message.message_id,
+        content_type=message.content_type,
+        delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
+        expiration=expiration,
+    )
+    await channel.default_exchange.publish(copy, queue, mandatory=True, timeout=PUBLISH_TIMEOUT)
 
 
 class Unroutable(Exception):

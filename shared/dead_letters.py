@@ -10,6 +10,8 @@ import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, AbstractQueue
 from aio_pika.exceptions import AMQPError, ChannelNotFoundEntity
 
+from shared.broker import send_copy
+
 REASON = "x-first-death-reason"
 UNREACHABLE = (OSError, AMQPError)  # what it may raise when the broker is away, or refuses
 
@@ -123,14 +125,7 @@ class DeadLetters:
 
     async def _send(self, message: AbstractIncomingMessage, queue: str) -> None:
         """Put a copy into this queue. Raises when the broker did not confirm it, or there is no such queue."""
-        copy = aio_pika.Message(
-            message.body,
-            headers={REASON: (message.headers or {}).get(REASON)},
-            message_id=message.message_id,
-            content_type=message.content_type,
-            delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
-        )
-        await self._channel.default_exchange.publish(copy, queue, mandatory=True, timeout=10)
+        await send_copy(self._channel, message, queue, {REASON: (message.headers or {}).get(REASON)})
 
     async def _queue(self, service: str) -> AbstractQueue | None:
         try:

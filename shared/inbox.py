@@ -6,7 +6,7 @@ import math
 import random
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import psycopg
@@ -23,6 +23,8 @@ from shared.events.base import Envelope, Event
 PREFETCH = 256  # messages at hand: many more than are worked on, since those that wait to be given back are among them
 MEASURED_EVERY = 10.0  # seconds
 BACK_OFF = (0.05, 5.0)  # seconds before a message is given back: first attempt, most
+PUT_OFF = timedelta(seconds=60)  # as often as there are deliveries, so for 20 minutes: an upgrade may take ten
+TIMES = "x-edustream-put-off"  # header: how often it was
 
 log = logs.get(__name__)
 E = TypeVar("E", bound=Event)
@@ -99,6 +101,7 @@ class Consumer:
     async def _session(self, connection: AbstractConnection) -> None:
         channel = await broker.consumer_channel(connection, PREFETCH)
         queue = await broker.declare_inbox(channel, self._subscriptions.service, self._subscriptions.bindings)
+        self._aside = await connection.channel(publisher_confirms=True, on_return_raises=True)
         measuring = asyncio.create_task(self._measure(connection))
         try:
             async with asyncio.TaskGroup() as tasks, queue.iterator() as messages:
@@ -128,12 +131,15 @@ class Consumer:
         """Acknowledge, give back or bury one message. Never raises for what the message holds."""
         try:
             envelope = Envelope.model_validate_json(message.body)
-            async with self._gate:
-                outcome = await self._handle(envelope)
+            if envelope.type in self._subscriptions.kinds:
+                async with self._gate:
+                    outcome = await self._handle(envelope)
+            else:
+                outcome = await self._put_off(message, envelope)
         except Unavailable as error:
             await self._until_database_answers()  # an outage, however long, must not use up the message's deliveries
             outcome = await self._give_back(message, error)
-        except (ValidationError, Refusal, psycopg.DataError) as error:  # will never work
+        except (ValidationError, Refusal, psycopg.DataError, UnknownEvent) as error:  # will never work
             outcome = await self._bury(message, error)
         except Exception as error:  # may work later; the queue's delivery limit ends it
             outcome = await self._give_back(message, error)
@@ -160,6 +166,16 @@ class Consumer:
             delay = (datetime.now(UTC) - envelope.time).total_seconds()
             metrics.event_delay.labels(self._subscriptions.service).observe(max(delay, 0))
         return "done" if fresh else "repeated"
+
+    async def _put_off(self, message: AbstractIncomingMessage, envelope: Envelope) -> str:
+        """Lay aside an event that nobody here knows: while a release is rolled out all workers may be too old for it for minutes.
+        Held here, a few hundred of them would keep all others waiting. Raises `UnknownEvent` when it was done too often."""
+        times = int(str((message.headers or {}).get(TIMES, 0)))
+        if times >= broker.MAX_DELIVERIES:
+            raise UnknownEvent(envelope.type)
+        log.warning("event_put_off", event_id=message.message_id, type=envelope.type, times=times)
+        await broker.send_copy(self._aside, message, broker.later(self._subscriptions.service), {TIMES: times + 1}, PUT_OFF)
+        return "put_off"
 
     async def _bury(self, message: AbstractIncomingMessage, error: Exception) -> str:
         log.error("event_refused", event_id=message.message_id, type=message.routing_key, error=describe(error))

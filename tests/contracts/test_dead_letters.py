@@ -48,7 +48,8 @@ async def refuser(databases: Databases, amqp_url: str) -> AsyncIterator[Refuser]
         await work
     await database.close()
     async with await aio_pika.connect(amqp_url) as connection, connection.channel() as channel:
-        for name in (f"edustream.{refuser.subscriptions.service}", f"edustream.{refuser.subscriptions.service}.dead"):
+        service = refuser.subscriptions.service
+        for name in (f"edustream.{service}", f"edustream.{service}.dead", broker.later(service)):
             await channel.queue_delete(name)
 
 

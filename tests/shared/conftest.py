@@ -1,6 +1,7 @@
 """A database of messaging's shape, and the worker's parts running on it beside each test."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import aio_pika
 import pytest
@@ -68,8 +69,10 @@ def effects(subscriptions: Subscriptions) -> Effects:
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Back-off in milliseconds."""
     monkeypatch.setattr(inbox, "BACK_OFF", (0.001, 0.01))
+    monkeypatch.setattr(inbox, "PUT_OFF", timedelta(milliseconds=10))
 
 
 async def _forget(channel: AbstractChannel, subscriptions: Subscriptions) -> None:
-    for name in (f"edustream.{subscriptions.service}", f"edustream.{subscriptions.service}.dead"):
-        await channel.queue_delete(name)
+    name = f"edustream.{subscriptions.service}"
+    for queue in (name, f"{name}.dead", broker.later(subscriptions.service)):
+        await channel.queue_delete(queue)

@@ -1,7 +1,7 @@
 """The inbox: each event has its effect once, whatever is delivered twice, fails or breaks."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -192,7 +192,7 @@ async def test_old_inbox_rows_are_forgotten_and_young_ones_kept(database: Databa
 
 
 @pytest.mark.usefixtures("quick")
-async def test_an_event_that_nobody_here_knows_is_given_back_for_a_newer_worker(
+async def test_an_event_that_nobody_here_knows_is_put_off_for_a_newer_worker(
     channel: AbstractChannel, subscriptions: Subscriptions, database: Database, amqp_url: str, effects: Effects
 ) -> None:
     """While a release that adds a subscription is rolled out, workers of the one before get its events, too."""
@@ -222,7 +222,7 @@ async def test_an_event_that_nobody_here_knows_is_given_back_for_a_newer_worker(
 
 
 @pytest.mark.usefixtures("quick")
-async def test_an_event_that_nobody_knows_becomes_a_dead_letter_after_the_delivery_limit(
+async def test_an_event_that_nobody_knows_becomes_a_dead_letter_when_it_was_put_off_too_often(
     channel: AbstractChannel, subscriptions: Subscriptions, database: Database, amqp_url: str, effects: Effects
 ) -> None:
     await ready(channel, subscriptions)
@@ -234,6 +234,47 @@ async def test_an_event_that_nobody_knows_becomes_a_dead_letter_after_the_delive
             return await dead(channel, subscriptions)
 
         assert await eventually(buried, WITHIN)
+
+
+async def test_a_flood_of_events_that_nobody_here_knows_waits_aside_and_holds_up_no_other(
+    channel: AbstractChannel, subscriptions: Subscriptions, database: Database, amqp_url: str, effects: Effects
+) -> None:
+    await ready(channel, subscriptions)
+    flood = [sent(n).to_json().replace(b"message.sent", b"message.unheard") for n in range(inbox.PREFETCH + 50)]
+    await post(channel, *flood, sent(1))
+
+    async with beside(consumer(subscriptions, database, amqp_url).run()):
+        await eventually(done(database, 1), WITHIN)
+
+        async def are_aside() -> bool:
+            queue = await channel.declare_queue(broker.later(subscriptions.service), passive=True)
+            return queue.declaration_result.message_count == len(flood)
+
+        await eventually(are_aside, WITHIN)
+
+    assert await waiting(channel, subscriptions) == 0
+    assert await dead(channel, subscriptions) == []
+    kept_for = broker.MAX_DELIVERIES * inbox.PUT_OFF
+    assert kept_for > timedelta(minutes=15), "a whole upgrade, and some time"
+
+
+@pytest.mark.usefixtures("quick")
+async def test_an_event_that_can_neither_be_handled_nor_put_off_is_given_back(
+    channel: AbstractChannel, subscriptions: Subscriptions, database: Database, amqp_url: str, effects: Effects
+) -> None:
+    await ready(channel, subscriptions)
+    unheard = sent(1).to_json().replace(b"message.sent", b"message.unheard")
+
+    async with beside(consumer(subscriptions, database, amqp_url).run()):
+        await post(channel, sent(1))
+        await eventually(done(database, 1), WITHIN)
+        await channel.queue_delete(broker.later(subscriptions.service))
+        await post(channel, unheard)
+
+        async def buried() -> list[Any]:
+            return await dead(channel, subscriptions)
+
+        assert await eventually(buried, WITHIN) == [unheard]
 
 
 async def test_one_broken_handler_does_not_slow_the_others(
