@@ -22,7 +22,7 @@ from deploy.local.errors import LaunchError
 from deploy.local.processes import GATEWAY, SERVICES
 from deploy.local.servers import Instance
 from deploy.local.servers.postgres import binary
-from deploy.local.settings import ROOT
+from deploy.local.settings import ROOT, Settings
 
 BACKING = {"postgres", "redis", "rabbitmq", "prometheus", "grafana"}
 CREATE = """
@@ -172,11 +172,20 @@ def chosen(where: str) -> Iterator[tuple[Server, list[str]]]:
                 yield at(urls.postgres), running_here
 
 
+def ours() -> dict[str, str]:
+    """Service → database. Raises LaunchError where one has a database elsewhere: what is here under its name is not what it has."""
+    settings = Settings.load()
+    variables = [f"{service.upper()}_DATABASE_URL" for service in SERVICES]
+    if elsewhere := [variable for variable in variables if settings.get(variable)]:
+        raise LaunchError(f"{', '.join(elsewhere)} is set: back up and restore all databases where they are, with pg_dump.")
+    return {service: f"edustream_{service}" for service in SERVICES}
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run one of the two commands; 1, and why in one sentence, when it could not be."""
     given = _parse(arguments)
-    databases = {service: f"edustream_{service}" for service in SERVICES}
     try:
+        databases = ours()
         if given.what == "restore" and not Path(given.file).is_file():
             raise LaunchError("Name the file to restore: FILE=backups/edustream-….tar")
         with chosen(given.on) as (server, running):

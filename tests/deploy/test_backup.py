@@ -204,6 +204,20 @@ def test_what_cannot_be_restored_at_the_last_moment_leaves_everything_as_it_was(
     assert left == []
 
 
+@pytest.mark.parametrize("words", [["backup"], ["restore", __file__]])
+@pytest.mark.parametrize("on", ["local", "compose"])
+def test_a_database_that_is_elsewhere_is_named_and_nothing_is_written(
+    on: str, words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("BOOKINGS_DATABASE_URL", "postgresql://bookings:secret@elsewhere/bookings")
+
+    assert backup.main(["--on", on, *words]) == 1
+
+    said = capsys.readouterr().err
+    assert said.startswith("edustream: BOOKINGS_DATABASE_URL is set: ")
+    assert "secret" not in said
+
+
 def test_a_file_that_is_not_there_is_said_in_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     assert backup.main(["restore", "nothing.tar"]) == 1
     assert "Name the file to restore" in capsys.readouterr().err
