@@ -173,7 +173,7 @@ def chosen(where: str) -> Iterator[tuple[Server, list[str]]]:
 
 
 def ours() -> dict[str, str]:
-    """Service → database. Raises LaunchError where one has a database elsewhere: what is here under its name is not what it has."""
+    """Service → database. Raises LaunchError where one is elsewhere: what is here under its name is stale or empty."""
     settings = Settings.load()
     variables = [f"{service.upper()}_DATABASE_URL" for service in SERVICES]
     if elsewhere := [variable for variable in variables if settings.get(variable)]:

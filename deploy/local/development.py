@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from deploy.local import ports
 from deploy.local.databases import DatabaseUrls, provision
 from deploy.local.errors import LaunchError
-from deploy.local.processes import GATEWAY, SERVICES, Deployment
+from deploy.local.processes import SERVICES, Deployment
 from deploy.local.secrets import Secrets, load_or_create
 from deploy.local.servers import Instance
 from deploy.local.settings import GATEWAY_PORT, Settings
@@ -20,6 +20,8 @@ ADMIN = {"EDUSTREAM_ADMIN_EMAIL": "admin@example.com", "EDUSTREAM_ADMIN_PASSWORD
 def gateway_port(settings: Settings) -> int:
     """EDUSTREAM_PORT if given, and then it has to be free; else 8000 or the next free one."""
     given = settings.get("EDUSTREAM_PORT")
+    if not ports.is_free(0, settings.host):  # of an address that is this machine's, some port always is
+        raise LaunchError(f"EDUSTREAM_HOST is {settings.host!r}: set it to an IPv4 address of this machine, or 0.0.0.0.")
     if not given:
         return ports.next_free(GATEWAY_PORT, settings.host)
     if not given.isdigit() or not 0 < int(given) < 65_536:
@@ -68,11 +70,6 @@ def load_secrets(instance: Instance) -> Secrets:
     """Those of this checkout."""
     with instance.lock():  # of two who make them at once one would be left with passwords that are not kept
         return load_or_create(instance.directory / "secrets.json", SERVICES)
-
-
-def gateway_url(of: Deployment) -> str:
-    """The gateway as this machine reaches it."""
-    return f"http://{ports.LOOPBACK}:{of.ports[GATEWAY]}"
 
 
 def _given_database(settings: Settings, service: str) -> DatabaseUrls | None:

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -44,7 +44,13 @@ class Deployment:
     @property
     def public_url(self) -> str:
         """What clients call the gateway."""
-        return self.given.get("PUBLIC_URL") or f"http://localhost:{self.ports[GATEWAY]}"
+        host = "localhost" if self.gateway_host == LOOPBACK else self.gateway_host
+        return self.given.get("PUBLIC_URL") or f"http://{host}:{self.ports[GATEWAY]}"
+
+    @property
+    def gateway_host(self) -> str:
+        """Where this machine reaches the gateway."""
+        return LOOPBACK if self.host == "0.0.0.0" else self.host  # noqa: S104
 
 
 def programs(deployment: Deployment) -> list[Program]:
@@ -61,7 +67,7 @@ def programs(deployment: Deployment) -> list[Program]:
             module=command,
             env=environment(deployment, name),
             cwd=deployment.directory,
-            is_ready=partial(answers_200, deployment.ports[name], "/health/ready"),
+            is_ready=_is_ready(deployment, name),
             talks_json=True,
         )
         for name, command in commands.items()
@@ -91,6 +97,11 @@ def migration_environment(deployment: Deployment, service: str) -> dict[str, str
     """Migrations alone know the role that owns the database."""
     owner = {f"{service.upper()}_MIGRATION_DATABASE_URL": deployment.databases[service].owner}
     return environment(deployment, service) | owner
+
+
+def _is_ready(deployment: Deployment, name: str) -> Callable[[], bool]:
+    host = deployment.gateway_host if name == GATEWAY else LOOPBACK
+    return partial(answers_200, deployment.ports[name], "/health/ready", host)
 
 
 def _of_gateway(deployment: Deployment) -> dict[str, str]:

@@ -34,9 +34,9 @@ class Program:
         return [*self.prefix, *dies_with_parent(self.orphan_signal), *self.command]
 
 
-def answers_200(port: int, path: str) -> bool:
+def answers_200(port: int, path: str, host: str = LOOPBACK) -> bool:
     """Whether a local HTTP server answers 200 to GET ``path``."""
-    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=3)
+    connection = http.client.HTTPConnection(host, port, timeout=3)
     try:
         connection.request("GET", path)
         return connection.getresponse().status == http.client.OK

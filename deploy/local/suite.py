@@ -31,7 +31,7 @@ class Suite:
 
     def __init__(self, deployment: Deployment, tell: Tell = _silent, relay: Tell = _silent) -> None:
         self.deployment = deployment
-        self.gateway_url = f"http://{ports.LOOPBACK}:{deployment.ports[GATEWAY]}"
+        self.gateway_url = f"http://{deployment.gateway_host}:{deployment.ports[GATEWAY]}"
         self._registry = Registry(deployment.directory / "services.json")
         self._supervisor = Supervisor(self._registry, self.log, tell, relay)
         self._programs = programs(deployment)

@@ -75,5 +75,18 @@ def test_a_port_that_is_none_is_told_in_one_sentence(port: str) -> None:
         development.gateway_port(Settings({"EDUSTREAM_PORT": port}))
 
 
+@pytest.mark.parametrize("host", ["::", "::1", "192.0.2.1", "nobody.invalid"])
+def test_an_address_that_is_none_of_this_machine_is_told_in_one_sentence(host: str) -> None:
+    with pytest.raises(LaunchError, match=f"EDUSTREAM_HOST is '{host}'"):
+        development.gateway_port(Settings({"EDUSTREAM_HOST": host, "EDUSTREAM_PORT": str(ports.choose())}))
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "127.0.0.1", "127.0.0.2", "localhost"])
+def test_an_address_of_this_machine_is_taken(host: str) -> None:
+    port = ports.choose()
+
+    assert development.gateway_port(Settings({"EDUSTREAM_HOST": host, "EDUSTREAM_PORT": str(port)})) == port
+
+
 def test_the_next_port_is_taken_when_nobody_asked_for_one(taken: int) -> None:
     assert ports.next_free(taken) > taken

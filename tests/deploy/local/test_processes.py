@@ -1,6 +1,8 @@
 """What each process is told: all it needs, and nobody else's secrets."""
 
+import threading
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -88,6 +90,28 @@ def test_an_operators_settings_reach_the_process_they_are_for(deployment: Deploy
 
 def test_links_point_to_the_gateways_own_port(deployment: Deployment) -> None:
     assert environment(deployment, "auth")["PUBLIC_URL"] == "http://localhost:20006"
+
+
+class Ready(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """It is for nobody."""
+
+
+@pytest.mark.parametrize(("host", "public"), [("0.0.0.0", "localhost"), ("127.0.0.1", "localhost"), ("127.0.0.2", "127.0.0.2")])
+def test_the_gateway_is_asked_where_it_listens(deployment: Deployment, host: str, public: str) -> None:
+    with HTTPServer((host, 0), Ready) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        port = server.server_port
+        there = replace(deployment, host=host, ports={**deployment.ports, GATEWAY: port})
+        (gateway,) = [program for program in programs(there) if program.name == GATEWAY]
+
+        assert gateway.is_ready()
+        assert there.public_url == f"http://{public}:{port}"
+        server.shutdown()
 
 
 def test_apart_each_service_answers_in_one_process_and_works_in_another(deployment: Deployment) -> None:
