@@ -8,13 +8,16 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 import yaml
 from prometheus_client import REGISTRY
 
 from deploy.k8s.manifests import NAMESPACE, files
+from deploy.local.databases import scratch
 from deploy.local.processes import SERVICES
 from deploy.local.settings import ROOT
+from tests.servers import Servers
 
 FOLDER = ROOT / "deploy" / "observability"
 MODULES = [
@@ -62,6 +65,24 @@ def test_every_alert_has_its_page_in_the_operators_handbook() -> None:
     assert [rule["alert"] for rule in alerts()] == pages
     for rule in alerts():
         assert rule["annotations"]["runbook"] == f"docs/operating.md#{rule['alert'].lower()}"  # type: ignore[index]
+
+
+def test_the_statements_of_the_operators_handbook_can_be_run_as_they_are(servers: Servers) -> None:
+    (statements,) = re.findall(r"^```sql\n(.*?)^```$", (ROOT / "docs" / "operating.md").read_text(), re.MULTILINE | re.DOTALL)
+    with scratch(servers.postgres, "handbook") as url, psycopg.connect(url) as connection:
+        if "pg_stat_statements" not in str(connection.execute("SHOW shared_preload_libraries").fetchone()):
+            pytest.skip("these servers are somebody's, and do not count statements")
+        *before, query = statements.strip().rstrip(";").split(";")
+        for statement in before:
+            connection.execute(statement.encode())
+        assert connection.execute(query.encode()).fetchall()
+
+
+def test_no_password_is_shown_on_a_command_line() -> None:
+    commands = re.findall(r"`(docker compose exec [^`]*)`", (ROOT / "docs" / "operating.md").read_text())
+    asking = [command for command in commands if "password" in command.lower()]
+    assert len(asking) == 3
+    assert not any("…" in command or "PASSWORD '" in command for command in asking)
 
 
 def test_prometheus_asks_every_process_of_compose_and_misses_each_that_is_gone() -> None:
