@@ -196,7 +196,7 @@ def main(arguments: list[str] | None = None) -> int:
                 raise LaunchError(f"EduStream runs ({', '.join(running)}) and would lose what it has: stop it, or say FORCE=1.")
             restore(server, databases, Path(given.file))
             print("Restored. Start EduStream, let its owners speak: make resync SERVICE=auth (profiles, bookings, messaging).")
-    except LaunchError as problem:
+    except (LaunchError, OSError) as problem:
         print(f"edustream: {problem}", file=sys.stderr)
         return 1
     return 0

@@ -24,6 +24,7 @@ from deploy.local.settings import Settings
 PR_SET_PDEATHSIG = 1
 DEFAULT = "dev"
 OURS = (DEFAULT, "test", "objects", "mail", "cache")
+KNOWN = (LaunchError, OSError)  # the second: a full disk, a file where the data should be
 NAME = re.compile(r"[a-z][a-z0-9-]*")
 COMMANDS = {
     "run": "everything, in the foreground, until Ctrl-C",
@@ -44,10 +45,10 @@ def main() -> int:
     name = arguments.name or DEFAULT
     try:
         return _execute(arguments, Instance(name, Settings.load(dotenv=False) if arguments.no_dotenv else None))
-    except LaunchError as problem:
+    except KNOWN as problem:
         message = str(problem)
     except BaseExceptionGroup as problems:  # the servers start together: one that cannot is enough to know
-        known, others = problems.split(LaunchError)
+        known, others = problems.split(KNOWN)
         if others or not known:
             raise
         message = _first(known)
@@ -167,6 +168,6 @@ def _name(text: str) -> str:
     return text
 
 
-def _first(problems: BaseExceptionGroup[LaunchError]) -> str:
+def _first(problems: BaseExceptionGroup[Exception]) -> str:
     first = problems.exceptions[0]
     return _first(first) if isinstance(first, BaseExceptionGroup) else str(first)

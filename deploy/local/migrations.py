@@ -25,11 +25,12 @@ async def migrate(deployment: Deployment, tell: Tell) -> None:
         return
     tell("migrate", ", ".join(outdated))
     slots = asyncio.Semaphore(os.cpu_count() or 2)
-    await asyncio.gather(*(_migrate(deployment, name, slots) for name in outdated))
+    await asyncio.gather(*(migrate_one(deployment, name, slots) for name in outdated))
     stamps.write_text(json.dumps(known | {name: _state(deployment, name) for name in outdated}, indent=1))
 
 
-async def _migrate(deployment: Deployment, service: str, slots: asyncio.Semaphore) -> None:
+async def migrate_one(deployment: Deployment, service: str, slots: asyncio.Semaphore) -> None:
+    """Run `migrate` of one service, and end it if this is cancelled. Raises LaunchError with its last words."""
     async with slots:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", f"services.{service}", "migrate"),
@@ -39,7 +40,12 @@ async def _migrate(deployment: Deployment, service: str, slots: asyncio.Semaphor
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )
-        output, _ = await process.communicate()
+        try:
+            output, _ = await process.communicate()
+        finally:
+            if process.returncode is None:  # the launcher was told to stop
+                process.kill()
+                await process.wait()
     if process.returncode:
         raise LaunchError(f"The migrations of {service} failed.\n{output.decode(errors='replace')[-3000:]}")
 

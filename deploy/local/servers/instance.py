@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import json
 import secrets
+import stat
 import subprocess
 import time
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ from deploy.local.settings import Settings
 
 START_SECONDS = 180
 LOG_LIMIT = 5_000_000
+PASS = 0o011  # another user may have to pass through to PostgreSQL's data; every secret is 0600
 
 
 @dataclass(frozen=True)
@@ -128,7 +130,9 @@ class Instance:
     def lock(self) -> Iterator[None]:
         """One launcher at a time changes an instance."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        self.settings.data.chmod(0o711)  # another user may have to pass through to PostgreSQL's data; every secret is 0600
+        mode = stat.S_IMODE(self.settings.data.stat().st_mode)
+        if mode & PASS != PASS:
+            self.settings.data.chmod(mode | PASS)  # and no bit less: the folder may be one that others use
         with (self.directory / "lock").open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield

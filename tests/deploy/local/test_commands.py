@@ -48,6 +48,19 @@ def test_an_instance_cannot_be_named_like_a_path(data: Path, name: str) -> None:
     assert len(left(data)) == 5
 
 
+@pytest.mark.parametrize("command", ["run", "up", "env", "down"])
+def test_a_file_in_the_place_of_the_data_is_told_in_one_sentence(tmp_path: Path, command: str) -> None:
+    file = tmp_path / "file"
+    file.touch()
+
+    done = told(file, command)
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("edustream: ")
+    assert str(file) in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
 @pytest.mark.parametrize(("words", "heeded"), [([], True), (["--no-dotenv"], False)])
 def test_dotenv_is_heeded_unless_asked_not_to(
     words: list[str], heeded: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -46,6 +46,15 @@ def test_a_new_service_gets_passwords_and_the_others_keep_theirs(tmp_path: Path)
     assert after.passwords["payments"].owner != after.passwords["payments"].runtime
 
 
+@pytest.mark.parametrize(("before", "after"), [(0o1777, 0o1777), (0o700, 0o711), (0o750, 0o751)])
+def test_a_folder_that_was_there_stays_open_to_whom_it_was(instance: Instance, before: int, after: int) -> None:
+    """Whoever keeps the data in /tmp must not shut it for all others."""
+    instance.settings.data.chmod(before)
+
+    with instance.lock():
+        assert stat.S_IMODE(instance.settings.data.stat().st_mode) == after
+
+
 def test_a_checkout_runs_once(instance: Instance) -> None:
     with only_one(instance.directory), pytest.raises(LaunchError, match="already runs"), only_one(instance.directory):
         pass
