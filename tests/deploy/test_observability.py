@@ -96,6 +96,16 @@ def test_prometheus_asks_every_process_of_compose_and_misses_each_that_is_gone()
     assert set(re.findall(r'absent\(up\{name="([\w-]+)"\}\)', rule)) == found
 
 
+@pytest.mark.parametrize("alert", ["ProcessDown", "ReplicaGone"])
+def test_whoever_is_not_of_edustream_wakes_nobody(alert: str) -> None:
+    (rule,) = [rule["expr"] for rule in alerts() if rule["alert"] == alert]
+    (meant,) = set(re.findall(r'\bup\{name=~"([^"]+)"\}', rule))
+    ours = ["gateway", "rabbitmq", *(f"{service}-{kind}" for service in SERVICES for kind in ("api", "worker"))]
+
+    assert [name for name in (*ours, "", "shop-api", "auth-apis") if re.fullmatch(meant, name)] == ours
+    assert not re.search(r"\bup\b(?!\{name=)", rule)
+
+
 def test_on_kubernetes_pods_have_the_names_that_compose_gives() -> None:
     (job,) = yaml.safe_load((FOLDER / "kubernetes.yml").read_text())["scrape_configs"]
     pods = [o["spec"]["template"]["metadata"] for objects in files().values() for o in objects if o["kind"] == "Deployment"]
