@@ -7,10 +7,10 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import NoDecode
 
 from gateway.clients import Networks
-from gateway.limits.link import Address
 from gateway.limits.rate import Rate
 from gateway.routes import SERVICES
 from shared.settings import Settings
+from shared.urls import BaseUrl
 
 
 def _rate(text: str) -> str:
@@ -35,36 +35,20 @@ def _origins(values: list[str]) -> list[str]:
     return values
 
 
-def _base(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query:
-        raise ValueError("must be like http://host:port")
-    return url.rstrip("/")
-
-
-def _redis(url: str) -> str:
-    Address.parse(url)
-    return url
-
-
 PRIVATE = ["127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "::1", "fc00::/7"]
 RateText = Annotated[str, AfterValidator(_rate)]
 Commas = Annotated[list[str], NoDecode, BeforeValidator(_split)]
-ServiceUrl = Annotated[str, AfterValidator(_base)]
 
 
 class GatewaySettings(Settings):
     """Field aliases are the variables' names; `.env.example` gives their meaning."""
 
     port: int = Field(8000, ge=0, le=65_535, validation_alias="EDUSTREAM_PORT")
-    public_url: ServiceUrl = Field("http://localhost:8000", validation_alias="PUBLIC_URL")
-    redis_url: Annotated[str, AfterValidator(_redis)] = Field(validation_alias="REDIS_URL", repr=False)
-    auth_url: ServiceUrl = Field("http://127.0.0.1:8001", validation_alias="AUTH_URL")
-    profiles_url: ServiceUrl = Field("http://127.0.0.1:8002", validation_alias="PROFILES_URL")
-    bookings_url: ServiceUrl = Field("http://127.0.0.1:8003", validation_alias="BOOKINGS_URL")
-    messaging_url: ServiceUrl = Field("http://127.0.0.1:8004", validation_alias="MESSAGING_URL")
-    notifications_url: ServiceUrl = Field("http://127.0.0.1:8005", validation_alias="NOTIFICATIONS_URL")
-    reporting_url: ServiceUrl = Field("http://127.0.0.1:8006", validation_alias="REPORTING_URL")
+    profiles_url: BaseUrl = Field("http://127.0.0.1:8002", validation_alias="PROFILES_URL")
+    bookings_url: BaseUrl = Field("http://127.0.0.1:8003", validation_alias="BOOKINGS_URL")
+    messaging_url: BaseUrl = Field("http://127.0.0.1:8004", validation_alias="MESSAGING_URL")
+    notifications_url: BaseUrl = Field("http://127.0.0.1:8005", validation_alias="NOTIFICATIONS_URL")
+    reporting_url: BaseUrl = Field("http://127.0.0.1:8006", validation_alias="REPORTING_URL")
     rate_limit_register: RateText = Field("5/minute", validation_alias="EDUSTREAM_RATE_LIMIT_REGISTER")
     rate_limit_login: RateText = Field("10/minute", validation_alias="EDUSTREAM_RATE_LIMIT_LOGIN")
     rate_limit_default: RateText = Field("100/minute", validation_alias="EDUSTREAM_RATE_LIMIT_DEFAULT")
