@@ -90,7 +90,7 @@ class _Only(_Anybody):
     async def __call__(self, request: Request) -> Principal:
         actor = await _somebody(request)
         if actor.role is not self._role:
-            raise WrongRole(f"Only a {self._role} may do this.")
+            raise WrongRole(f"Only {'an' if self._role is Role.ADMIN else 'a'} {self._role} may do this.")
         return actor
 
 

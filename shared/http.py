@@ -27,6 +27,13 @@ REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{8,64}$")
 METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
 QUIET = ("/health", "/metrics")
 MOST_ERRORS = 50  # told of one request: a list of half a million wrong things needs no answer of 50 MB
+OF_FIELD = re.compile(r"([a-z_]+): (.+)", re.DOTALL)
+TEXTS = {
+    "json_invalid": "This is not valid JSON",
+    "model_attributes_type": "Send an object",
+    "string_pattern_mismatch": "This is not written as it has to be",
+}
+"""For people, where a library's words are for programmers."""
 NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "Not modified: the client has it already"}}
 
 log = logs.get(__name__)
@@ -232,16 +239,26 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101  registered for it
     if other := _of_another_type(request):
         return JSONResponse(other.body(), other.status)
-    wrong = [
-        {
-            "field": ".".join(map(str, e["loc"][1:])) or str(e["loc"][0]),
-            "message": e["msg"].removeprefix("Value error, "),
-        }
-        for e in error.errors()[:MOST_ERRORS]
-    ]
+    wrong = [_told(e["type"], e["loc"], e["msg"]) for e in error.errors()[:MOST_ERRORS]]
+    wrong = [w for n, w in enumerate(wrong) if w not in wrong[:n]]
     detail = "; ".join(f"{w['field']}: {w['message']}" for w in wrong[:5])
     status = getattr(request.scope.get("endpoint"), "invalid_status", 422)
     return JSONResponse(problem(detail, "validation_error", wrong), status)
+
+
+def _told(kind: str, location: tuple[int | str, ...], message: str) -> dict[str, str]:
+    """One thing that is wrong, for a form to show at its field, and in words for a person. What concerns several fields begins
+    with the name of the one to change."""
+    place, *path = location
+    message = message.removeprefix("Value error, ")
+    if place != "body":  # what follows the name of a parameter are the types that it might have had
+        path = path[:1]
+    elif kind == "json_invalid":  # what follows is where
+        path = []
+    elif kind == "value_error" and (not path or isinstance(path[-1], int)) and (found := OF_FIELD.fullmatch(message)):
+        path, message = [*path, found[1]], found[2]
+    text = "Send a file" if message.startswith("Expected UploadFile") else TEXTS.get(kind, message)
+    return {"field": ".".join(map(str, path)) or str(place), "message": text}
 
 
 async def _not_unicode(request: Request, _error: Exception) -> JSONResponse:

@@ -15,6 +15,7 @@ from deploy.local.settings import GATEWAY_PORT, Settings
 from deploy.local.suite import choose_ports, ports_in_use
 
 ADMIN = {"EDUSTREAM_ADMIN_EMAIL": "admin@example.com", "EDUSTREAM_ADMIN_PASSWORD": "admin12345"}
+FRONT_ENDS = {"CORS_ORIGINS": "*"}  # in development, each is served from another port; tokens are in a header, not in cookies
 
 
 def gateway_port(settings: Settings) -> int:
@@ -49,7 +50,7 @@ def deployment(
         internal_token=settings.get("EDUSTREAM_INTERNAL_TOKEN", secrets.internal_token),
         jwt_private_key=settings.get("EDUSTREAM_JWT_PRIVATE_KEY", secrets.jwt_private_key),
         host=settings.host,
-        given={**ADMIN, **settings.environment},
+        given={**ADMIN, **FRONT_ENDS, **settings.environment},
     )
 
 

@@ -4,12 +4,13 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Annotated
+from datetime import date, datetime
+from typing import Annotated, Self
 
 import httpx
 import pytest
 from fastapi import APIRouter, Body, FastAPI, UploadFile
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError, model_validator
 
 from shared import types
 from shared.http import Application, create_app
@@ -40,7 +41,32 @@ class Numbers(BaseModel):
     numbers: list[int]
 
 
+class Span(BaseModel):
+    since: int
+    until: int
+
+    @model_validator(mode="after")
+    def _is_in_order(self) -> Self:
+        if self.since >= self.until:
+            raise ValueError("until: must come after since")
+        return self
+
+
+class Spans(BaseModel):
+    spans: list[Span]
+
+
 router = APIRouter()
+
+
+@router.post("/spans")
+async def of_spans(body: Spans) -> int:
+    return len(body.spans)
+
+
+@router.get("/either")
+async def of_either(at: datetime | date) -> str:
+    return str(at)
 
 
 @router.post("/json")
@@ -105,7 +131,12 @@ async def test_a_body_of_another_type_than_is_taken_is_415(
 async def test_only_where_a_body_is_taken_it_may_be_of_another_type(client: httpx.AsyncClient) -> None:
     paths = (await client.get("/openapi.json")).json()["paths"]
 
-    assert {path for path, item in paths.items() if "415" in item["post"]["responses"]} == {"/json", "/json-or-nothing", "/form"}
+    assert {path for path, item in paths.items() if "415" in item.get("post", {}).get("responses", {})} == {
+        "/json",
+        "/json-or-nothing",
+        "/form",
+        "/spans",
+    }
 
 
 async def test_others_are_answered_while_the_document_is_made(client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,6 +162,35 @@ async def test_no_body_is_of_no_type(client: httpx.AsyncClient) -> None:
     assert (await client.post("/json-or-nothing")).json() is True
     assert (await client.post("/json")).status_code == 422
     assert (await client.post("/form", files={"file": b"content"})).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [(b'{"numbers": [1],}', "body"), (b"[]", "body"), (b'{"numbers": ["x"]}', "numbers.0"), (b"{}", "numbers")],
+)
+async def test_what_is_wrong_is_told_of_its_field(client: httpx.AsyncClient, body: bytes, field: str) -> None:
+    answer = (await client.post("/json", content=body, headers={"Content-Type": "application/json"})).json()
+
+    assert [wrong["field"] for wrong in answer["errors"]] == [field]
+    assert "dictionary" not in answer["detail"]
+
+
+async def test_what_concerns_several_fields_is_told_of_the_one_to_change(client: httpx.AsyncClient) -> None:
+    answer = (await client.post("/spans", json={"spans": [{"since": 2, "until": 1}]})).json()
+
+    assert answer["errors"] == [{"field": "spans.0.until", "message": "must come after since"}]
+
+
+async def test_a_parameter_that_may_be_of_two_types_is_one_field(client: httpx.AsyncClient) -> None:
+    answer = (await client.get("/either", params={"at": "x"})).json()
+
+    assert {wrong["field"] for wrong in answer["errors"]} == {"at"}
+
+
+async def test_a_file_that_is_none_is_asked_for(client: httpx.AsyncClient) -> None:
+    answer = (await client.post("/form", data={"file": "x"}, files={"other": b"y"})).json()
+
+    assert answer["errors"] == [{"field": "file", "message": "Send a file"}]
 
 
 async def test_of_many_errors_the_first_are_told(client: httpx.AsyncClient) -> None:
