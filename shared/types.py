@@ -22,7 +22,7 @@ from pydantic import (
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")  # half a character is none, either
 _LINE_BREAK = re.compile(r"[\t\n\r]")
 _MARKS_AS_STARTERS = "\u0f73\u0f75\u0f81"  # of class 0, and yet they decompose to marks only
-_SHRINKS_BY = 4  # code points that NFC makes one of, at most
+SHRINKS_BY = 4  # code points that NFC makes one of, at most
 MAX_MARKS = 30  # in a row: the stream-safe format of UAX 15
 # The database's own list: what lies in a machine's folder of zones differs, and has "localtime" in it, which is wherever that
 # machine is. "Factory" is the database's word for a clock that nobody has set.
@@ -40,7 +40,7 @@ def _clean(max_length: int) -> Callable[[object], object]:
     length; of a long run of marks, putting them into order takes time by its square, and holds the interpreter for it."""
 
     def clean(value: object) -> object:
-        if not isinstance(value, str) or len(value := value.strip()) > _SHRINKS_BY * max_length or value.isascii():
+        if not isinstance(value, str) or len(value := value.strip()) > SHRINKS_BY * max_length or value.isascii():
             return value
         if _has_long_run_of_marks(value):
             raise ValueError(f"must not have more than {MAX_MARKS} combining marks in a row")

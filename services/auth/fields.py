@@ -8,6 +8,8 @@ import phonenumbers
 from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, BeforeValidator, StringConstraints, ValidatorFunctionWrapHandler, WrapValidator
 
+from shared.types import SHRINKS_BY
+
 CURRENCIES = {
     "USD": ("$", "US Dollar"),
     "EUR": ("€", "Euro"),
@@ -20,6 +22,7 @@ CURRENCIES = {
     "PLN": ("zł", "Polish Zloty"),
     "INR": ("₹", "Indian Rupee"),
 }
+LONGEST_PASSWORD = 128
 _PHONE = re.compile(r"\+[0-9 ()./-]{6,40}", re.ASCII)
 
 
@@ -61,7 +64,8 @@ def composed(password: str) -> str:
 
 
 def _composed(value: object) -> object:
-    return composed(value) if isinstance(value, str) else value
+    """A longer one passes as it is, to be refused for its length: to put its marks into order may take minutes."""
+    return composed(value) if isinstance(value, str) and len(value) <= SHRINKS_BY * LONGEST_PASSWORD else value
 
 
 def _as_given(value: object, check: ValidatorFunctionWrapHandler) -> object:
@@ -77,8 +81,8 @@ def _known_currency(code: str) -> str:
 
 
 Email = Annotated[str, StringConstraints(max_length=254), AfterValidator(normal_email), StringConstraints(max_length=254)]
-Password = Annotated[str, BeforeValidator(_composed), StringConstraints(min_length=8, max_length=128)]
-GivenPassword = Annotated[str, StringConstraints(max_length=128), WrapValidator(_as_given)]
+Password = Annotated[str, BeforeValidator(_composed), StringConstraints(min_length=8, max_length=LONGEST_PASSWORD)]
+GivenPassword = Annotated[str, StringConstraints(max_length=LONGEST_PASSWORD), WrapValidator(_as_given)]
 """One to be compared: what may be chosen is no concern of it. As it was typed, because those set first were kept so."""
 Phone = Annotated[str, StringConstraints(max_length=64), AfterValidator(normal_phone)]
 Currency = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_known_currency)]
