@@ -81,7 +81,7 @@ def _known_currency(code: str) -> str:
 
 
 Email = Annotated[str, StringConstraints(max_length=254), AfterValidator(normal_email), StringConstraints(max_length=254)]
-Password = Annotated[str, BeforeValidator(_composed), StringConstraints(min_length=8, max_length=LONGEST_PASSWORD)]
+Password = Annotated[str, StringConstraints(min_length=8, max_length=LONGEST_PASSWORD), BeforeValidator(_composed)]
 GivenPassword = Annotated[str, StringConstraints(max_length=LONGEST_PASSWORD), WrapValidator(_as_given)]
 """One to be compared: what may be chosen is no concern of it. As it was typed, because those set first were kept so."""
 Phone = Annotated[str, StringConstraints(max_length=64), AfterValidator(normal_phone)]

@@ -21,7 +21,7 @@ from tests.servers import Databases
 
 @pytest.mark.parametrize("kind", [types.Name, types.Title, types.SearchTerm, types.Reason, types.Note, types.LongText])
 def test_half_a_surrogate_pair_is_no_text(kind: type[str]) -> None:
-    with pytest.raises(ValidationError, match="control characters"):
+    with pytest.raises(ValidationError, match="valid string"):
         TypeAdapter(kind).validate_python("a\ud800b")
 
 

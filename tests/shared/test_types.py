@@ -47,3 +47,10 @@ def test_the_length_that_counts_is_that_of_the_normalised_text() -> None:
     assert name.validate_python("\u03b1\u0313\u0301\u0345" * 100) == "ᾄ" * 100
     with pytest.raises(ValidationError, match="at most 100"):
         name.validate_python("é" * 101)
+
+
+@pytest.mark.parametrize("kind", TEXTS)
+@pytest.mark.parametrize(("text", "said"), [("  ", "at least 1 character"), ("é" * 5001, r"at most \d+ characters")])
+def test_people_are_told_of_characters(kind: type[str], text: str, said: str) -> None:
+    with pytest.raises(ValidationError, match=f"String should have {said}"):
+        TypeAdapter(kind).validate_python(text)

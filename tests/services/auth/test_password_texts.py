@@ -53,3 +53,10 @@ async def test_the_length_that_counts_is_that_of_the_composed_password(service: 
 
     assert (await client.post("/auth/register", json=JOHN | {"password": password})).status_code == 201
     assert (await client.post("/auth/login", json={"email": JOHN["email"], "password": password})).status_code == 200
+
+
+@pytest.mark.parametrize(("password", "said"), [("short", "at least 8 characters"), ("x" * 129, "at most 128 characters")])
+async def test_people_are_told_of_characters(service: Harness, password: str, said: str) -> None:
+    answer = await service.client().post("/auth/register", json=JOHN | {"password": password})
+
+    assert answer.json()["errors"] == [{"field": "password", "message": f"String should have {said}"}]
