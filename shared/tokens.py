@@ -138,7 +138,7 @@ class KeySet:
         try:
             document = await self._fetch()
             keys = {k["kid"]: jwt.PyJWK.from_dict(k) for k in document["keys"]}
-        except (httpx.HTTPError, OSError, ValueError, KeyError, TypeError, jwt.PyJWTError) as error:
+        except (httpx.HTTPError, Unavailable, OSError, ValueError, KeyError, TypeError, jwt.PyJWTError) as error:
             log.warning("keys_unreachable", error=type(error).__name__)
         else:
             if self._keys.keys() - keys.keys():

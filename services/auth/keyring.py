@@ -3,6 +3,7 @@
 The configured key (EDUSTREAM_JWT_PRIVATE_KEY) is the first. Rotation adds keys to the database, sealed with the configured one,
 so that neither the database nor a copy of it is enough to sign a token; whoever configures another key starts anew."""
 
+import asyncio
 import os
 import time
 from dataclasses import dataclass
@@ -39,27 +40,25 @@ class Key:
 
 
 class Keyring:
-    """All keys that count at the moment."""
+    """All keys that count at the moment; none before the database was read."""
 
     def __init__(self, pem: str) -> None:
         first = SigningKey(pem)
         self._seal = ChaCha20Poly1305(HKDF(SHA256(), 32, None, b"edustream signing keys").derive(first.secret))
         self._first = Key(first, datetime.min.replace(tzinfo=UTC), is_alone=False)
-        self._keys = [self._first]
+        self._keys: list[Key] = []
         self._looked_at = float("-inf")
+        self._beginning: asyncio.Task[None] | None = None
 
     async def look(self, database: Database) -> None:
-        """Learn of keys that were added since, at most every few seconds; without a database, go on with what is known."""
-        if time.monotonic() - self._looked_at < LOOK_AGAIN:
-            return
-        self._looked_at = time.monotonic()
-        try:
-            async with database.reading() as tx:
-                rows = await tx.all(SealedKey, queries.KEYS)
-        except Unavailable:
-            log.warning("keys_unread")
-            return
-        self._keys = [self._first, *(key for row in rows if (key := self._open(row)))]
+        """Learn of keys that were added since, at most every few seconds; without a database, go on with what is known. Raises
+        `Unavailable` before the first success: whom nobody told of the key that signs would make everybody's tokens void."""
+        if not self._keys:
+            await asyncio.shield(self._begin(database))
+        elif time.monotonic() - self._looked_at >= LOOK_AGAIN:
+            await self._read(database)
+        if not self._keys:
+            raise Unavailable("Sign-in keys cannot be read at the moment. Try again.")
 
     def signer(self, now: datetime) -> SigningKey:
         return self._signing(now)[-1].signing
@@ -84,6 +83,23 @@ class Keyring:
         await tx.run(queries.FORGET_KEYS)
         await tx.run(queries.ADD_KEY, kid=key.kid, sealed=sealed, signs_from=signs_from, is_alone=alone)
         return key
+
+    def _begin(self, database: Database) -> asyncio.Task[None]:
+        """One reading for all who wait for the first, which goes on when one of them leaves, though it were the one that began
+        it."""
+        if self._beginning is None or self._beginning.done():
+            self._beginning = asyncio.create_task(self._read(database))
+        return self._beginning
+
+    async def _read(self, database: Database) -> None:
+        self._looked_at = time.monotonic()
+        try:
+            async with database.reading() as tx:
+                rows = await tx.all(SealedKey, queries.KEYS)
+        except Unavailable:
+            log.warning("keys_unread")
+            return
+        self._keys = [self._first, *(key for row in rows if (key := self._open(row)))]
 
     def _signing(self, now: datetime) -> list[Key]:
         return [key for key in self._keys if key.signs_from <= now]

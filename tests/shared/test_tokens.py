@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from functools import partial
 from typing import Any
 
 import httpx
@@ -14,6 +15,8 @@ from services.auth.keys import SigningKey
 from shared import tokens
 from shared.errors import Unavailable
 from shared.tokens import InvalidToken, Role, TokenVerifier
+from tests.gateway import keys
+from tests.gateway.standin import Exchange, StandIn
 from tests.harness import SIGNING_KEY, token
 from tests.waiting import eventually
 
@@ -27,7 +30,7 @@ class Auth:
     def __init__(self, *keys: SigningKey) -> None:
         self.keys = list(keys)
         self.asked = 0
-        self.fails = False
+        self.fails: Exception | None = None
         self.hangs = asyncio.Event()
         self.hangs.set()  # set: it does not
 
@@ -35,7 +38,7 @@ class Auth:
         self.asked += 1
         await self.hangs.wait()
         if self.fails:
-            raise httpx.ConnectError("gone")
+            raise self.fails
         return {"keys": [key.jwk for key in self.keys]}
 
 
@@ -168,7 +171,7 @@ async def test_tokens_that_come_together_ask_for_keys_once(auth: Auth) -> None:
 
 
 async def test_without_any_key_a_token_can_be_neither_trusted_nor_refused(auth: Auth) -> None:
-    auth.fails = True
+    auth.fails = httpx.ConnectError("gone")
     verifier = TokenVerifier(auth.fetch)
 
     for _ in range(2):
@@ -177,26 +180,43 @@ async def test_without_any_key_a_token_can_be_neither_trusted_nor_refused(auth: 
 
 
 async def test_who_began_before_auth_answers_as_soon_as_auth_does(auth: Auth, clock: Clock) -> None:
-    auth.fails = True
+    auth.fails = httpx.ConnectError("gone")
     verifier = TokenVerifier(auth.fetch)
     with pytest.raises(Unavailable):
         await verifier.verify(token(7))
 
-    auth.fails = False
+    auth.fails = None
     clock.ahead = 0.2
 
     assert (await verifier.verify(token(7))).user_id == 7
 
 
-async def test_who_had_keys_in_time_goes_on_without_auth(auth: Auth, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_who_asked_an_auth_that_has_no_keys_yet_asks_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tokens, "ASK_FIRST", 0.01)
-    auth.fails = True
+    auth = await StandIn("auth").start()
+    auth.on["/.well-known/jwks.json"] = partial(Exchange.answer, status="503 Service Unavailable", body=b'{"keys": []}')
+    verifier = TokenVerifier(tokens.keys_at(auth.url))
+    preparing = asyncio.ensure_future(verifier.prepare())
+    try:
+        await eventually(lambda: _true(len(auth.seen) >= 2))
+        auth.on.clear()
+        await preparing
+
+        assert (await verifier.verify(keys.token(7))).user_id == 7
+    finally:
+        await auth.stop()
+
+
+@pytest.mark.parametrize("failure", [httpx.ConnectError("gone"), Unavailable()], ids=["gone", "has not read its own"])
+async def test_who_had_keys_in_time_goes_on_without_auth(auth: Auth, failure: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tokens, "ASK_FIRST", 0.01)
+    auth.fails = failure
     verifier = TokenVerifier(auth.fetch)
     preparing = asyncio.ensure_future(verifier.prepare())
     await eventually(lambda: _asked_twice(auth))
-    auth.fails = False
+    auth.fails = None
     await preparing
-    auth.fails = True
+    auth.fails = failure
 
     assert (await verifier.verify(token(42))).user_id == 42
 
@@ -260,7 +280,7 @@ async def test_an_auth_that_is_gone_is_not_missed(auth: Auth, clock: Clock) -> N
     verifier = TokenVerifier(auth.fetch)
     known = token(7)
     await verifier.verify(known)
-    auth.fails = True
+    auth.fails = httpx.ConnectError("gone")
 
     for minutes in (5, 60):
         clock.ahead = minutes * 60.0

@@ -41,7 +41,7 @@ async def _storage(request: Request) -> Storage:
 
 async def _keyring(request: Request) -> Keyring:
     keyring: Keyring = request.app.state.keyring
-    await keyring.look(request.app.state.database)
+    await keyring.look(Database.of(request))
     return keyring
 
 

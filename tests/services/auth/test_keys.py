@@ -1,5 +1,7 @@
 """Signing keys through their life."""
 
+import asyncio
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,10 +15,12 @@ from services.auth.commands import replace_key, rotate_key
 from services.auth.keyring import LONGEST_TOKEN, Keyring
 from services.auth.keys import SigningKey
 from shared.db import Database
+from shared.errors import Unavailable
 from shared.tokens import InvalidToken, TokenVerifier
 from shared.worker import Runtime
 from tests.harness import PRIVATE_KEY, SIGNING_KEY, Harness
 from tests.services.auth.people import account, login
+from tests.waiting import eventually
 
 NOW = datetime.now(UTC)
 
@@ -30,6 +34,14 @@ async def ring(database: Database, pem: str = PRIVATE_KEY) -> Keyring:
     keyring = Keyring(pem)
     await keyring.look(database)
     return keyring
+
+
+@pytest.fixture
+async def nowhere() -> AsyncIterator[Database]:
+    """A database that cannot be reached."""
+    database = Database("postgresql://127.0.0.1:1/nowhere", 2)
+    yield database
+    await database.close()
 
 
 async def rotated(service: Harness, signs_from: datetime, *, alone: bool = False) -> SigningKey:
@@ -137,15 +149,44 @@ async def test_a_running_process_signs_with_a_rotated_key_within_seconds(service
     assert {"d"}.isdisjoint(published[0])
 
 
-async def test_without_a_database_the_known_keys_go_on() -> None:
-    database = Database("postgresql://127.0.0.1:1/nowhere", 2)
-    keyring = Keyring(PRIVATE_KEY)
-    try:
-        await keyring.look(database)
-    finally:
-        await database.close()
+async def test_without_a_database_the_known_keys_go_on(service: Harness, nowhere: Database) -> None:
+    key = await rotated(service, NOW)
+    keyring = await ring(service.database)
+    keyring._looked_at = float("-inf")  # seconds have passed
 
-    assert keyring.signer(NOW).kid == SIGNING_KEY.kid
+    await keyring.look(nowhere)
+
+    assert keyring.signer(NOW).kid == key.kid
+
+
+async def test_who_has_not_read_the_keys_yet_neither_signs_nor_publishes(service: Harness, nowhere: Database) -> None:
+    key = await rotated(service, NOW - LONGEST_TOKEN)
+    keyring = Keyring(PRIVATE_KEY)
+    for _ in range(2):
+        with pytest.raises(Unavailable):
+            await keyring.look(nowhere)
+
+    await keyring.look(service.database)
+
+    assert keyring.signer(NOW).kid == key.kid
+    assert kids(keyring, NOW) == [key.kid]
+
+
+async def test_all_who_come_first_wait_for_the_keys_though_the_very_first_leaves(service: Harness) -> None:
+    key = await rotated(service, NOW)
+    keyring = Keyring(PRIVATE_KEY)
+    async with service.database.transaction() as tx:
+        await tx.run("LOCK signing_keys")
+        first, *others = [asyncio.create_task(keyring.look(service.database)) for _ in range(5)]
+        await eventually(lambda: tx.value("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"))
+        first.cancel()
+        await asyncio.wait({first, *others}, return_when=asyncio.FIRST_COMPLETED)
+        assert not any(other.done() for other in others)
+
+    await asyncio.gather(*others)
+
+    assert first.cancelled()
+    assert keyring.signer(NOW).kid == key.kid
 
 
 def test_a_key_of_another_kind_is_refused() -> None:
