@@ -1,9 +1,10 @@
 """What the auth service does again and again."""
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from services.auth import queries, rules
+from services.auth.actions import sessions
 from services.auth.consumers import RevocationSet
 from services.auth.queries import Revocation
 from services.auth.settings import AuthSettings
@@ -48,6 +49,17 @@ async def forget_expired(runtime: Runtime) -> None:
     await forget_in_batches(runtime.database, queries.FORGET_SPENT, remembered=remembered)
 
 
+async def end_surplus_sessions(runtime: Runtime) -> None:
+    """Bring down to as many as may be the sessions of accounts that have more, from before there was a limit."""
+    async with runtime.database.reading() as tx:
+        crowded = [row["account_id"] for row in await tx.rows(queries.CROWDED, most=rules.LIVE_SESSIONS)]
+    for account_id in crowded:
+        ended = sessions.SURPLUS
+        while ended == sessions.SURPLUS:
+            async with runtime.database.transaction() as tx:
+                ended = await sessions.end_surplus(tx, account_id, rules.LIVE_SESSIONS, datetime.now(UTC))
+
+
 async def fold_counts(runtime: Runtime) -> None:
     """Keep the numbers of accounts in few rows."""
     async with runtime.database.transaction() as tx:
@@ -75,5 +87,6 @@ JOBS = (
     Job("fill_revocations", 5, fill_revocations),
     Job("delete_stale_files", 600, delete_stale_files),
     Job("forget_expired", 900, forget_expired),
+    Job("end_surplus_sessions", 900, end_surplus_sessions),
     Job("fold_counts", 10, fold_counts),
 )

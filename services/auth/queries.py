@@ -157,6 +157,19 @@ RETURNING accounts.id, email::text AS email, role, token_version
 ADD_TOKEN = "INSERT INTO refresh_tokens (digest, session_id, created_at) VALUES (%(digest)s, %(session_id)s::uuid, %(now)s)"
 END_SESSION = "UPDATE sessions SET revoked_at = %(now)s WHERE id = %(session_id)s::uuid AND revoked_at IS NULL"
 END_SESSIONS = "UPDATE sessions SET revoked_at = %(now)s WHERE account_id = %(account_id)s AND revoked_at IS NULL"
+END_SURPLUS = """
+UPDATE sessions SET revoked_at = %(now)s::timestamptz WHERE id = ANY(ARRAY(
+  SELECT id FROM sessions WHERE revoked_at IS NULL AND id = ANY(ARRAY(
+    SELECT id FROM sessions WHERE account_id = %(account_id)s AND revoked_at IS NULL AND expires_at > %(now)s::timestamptz
+    ORDER BY expires_at DESC OFFSET %(most)s::integer LIMIT %(batch)s::integer))
+  FOR NO KEY UPDATE SKIP LOCKED))
+RETURNING id, EXISTS (SELECT FROM refresh_tokens
+  WHERE session_id = sessions.id AND refresh_tokens.created_at > %(now)s::timestamptz - %(longest_token)s::interval) AS has_token
+"""
+CROWDED = """
+SELECT account_id FROM sessions WHERE revoked_at IS NULL AND expires_at > now()
+GROUP BY account_id HAVING count(*) > %(most)s::integer
+"""
 RAISE_TOKEN_VERSION = """
 UPDATE accounts SET token_version = token_version + 1 WHERE id = %(account_id)s::bigint RETURNING token_version
 """

@@ -18,6 +18,8 @@ FAILURES_OF_ACCOUNT = 100
 KNOWN_FOR = timedelta(days=30)
 """An address from which somebody signed in to the account counts as known for so long."""
 MAILS_AN_HOUR = 5
+LIVE_SESSIONS = 100
+"""An account has so many at once: more than anybody has browsers, and few enough to end all of them in one moment."""
 
 
 class TooManyFailures(TooMany):

@@ -103,7 +103,10 @@ class Sessions(_Table, table=True):
     also say from where somebody signed in."""
 
     __tablename__ = "sessions"
-    __table_args__ = (sa.Index("sessions_of_account", "account_id", "created_at"),)
+    __table_args__ = (
+        sa.Index("sessions_from_network", "account_id", "network", "created_at"),
+        sa.Index("sessions_live", "account_id", "expires_at", postgresql_where=sa.text("revoked_at IS NULL")),
+    )
 
     id: UUID = Field(sa_column=sa.Column(sa.Uuid, primary_key=True))
     account_id: int = Field(sa_column=_account())

@@ -15,6 +15,8 @@ from shared.db import Tx
 from shared.events.auth import SessionsRevoked
 from shared.outbox import publish
 
+SURPLUS = 500  # sessions ended in one transaction
+
 
 @dataclass(frozen=True, slots=True)
 class Lifetime:
@@ -34,7 +36,9 @@ class Session:
 
 
 async def start(tx: Tx, who: Credentials, origin: Origin, now: datetime, lifetime: Lifetime) -> Session:
-    """A new session of an account whose password was right. Its row must be locked."""
+    """A new session of an account whose password was right. Its row must be locked. Of a hundred others the one that was not
+    used for longest ends."""
+    await end_surplus(tx, who.id, rules.LIVE_SESSIONS - 1, now)
     session_id, token = uuid.uuid4(), secrets.fresh()
     await tx.run(
         queries.START,
@@ -72,7 +76,7 @@ async def end(tx: Tx, account_id: int, session_id: UUID, now: datetime) -> bool:
     """End one session, its access tokens with it; whether it had not ended before."""
     if not await tx.run(queries.END_SESSION, session_id=session_id, now=now):
         return False
-    await _revoke(tx, SessionsRevoked(user_id=account_id, session_id=str(session_id), until=now + LONGEST_TOKEN))
+    await _revoke(tx, _revoked(account_id, session_id, now))
     return True
 
 
@@ -94,10 +98,25 @@ async def end_all(tx: Tx, account_id: int, now: datetime) -> None:
     await revoke_tokens(tx, account_id, now)
 
 
+async def end_surplus(tx: Tx, account_id: int, most: int, now: datetime) -> int:
+    """End sessions beyond the `most` that were used last, a batch of them; how many. One that somebody else is changing at this
+    moment is left for the next time: nobody waits for it, so no two can wait for each other."""
+    limits = {"most": most, "batch": SURPLUS, "longest_token": LONGEST_TOKEN}
+    ended = await tx.rows(queries.END_SURPLUS, account_id=account_id, now=now, **limits)
+    for session in ended:
+        if session["has_token"]:
+            await _revoke(tx, _revoked(account_id, session["id"], now))
+    return len(ended)
+
+
 async def revoke_tokens(tx: Tx, account_id: int, now: datetime) -> None:
     """Access tokens given out so far die; sessions live on and get new ones by refreshing."""
     version = await tx.value(queries.RAISE_TOKEN_VERSION, account_id=account_id)
     await _revoke(tx, SessionsRevoked(user_id=account_id, below_version=version, until=now + LONGEST_TOKEN))
+
+
+def _revoked(account_id: int, session_id: UUID, now: datetime) -> SessionsRevoked:
+    return SessionsRevoked(user_id=account_id, session_id=str(session_id), until=now + LONGEST_TOKEN)
 
 
 async def _revoke(tx: Tx, event: SessionsRevoked) -> None:
