@@ -200,7 +200,9 @@ WHERE digest = %(digest)s AND kind = %(purpose)s AND expires_at > %(now)s AND is
 TAKE_MAIL_TOKEN = """
 UPDATE mail_tokens SET digest = NULL WHERE digest = %(digest)s AND kind = %(purpose)s AND expires_at > %(now)s
 """
-WITHDRAW_MAIL_TOKENS = "UPDATE mail_tokens SET digest = NULL WHERE account_id = %(account_id)s"
+WITHDRAW_RESET_TOKEN = """
+UPDATE mail_tokens SET digest = NULL WHERE account_id = %(account_id)s AND kind = 'reset_password'
+"""
 
 # pictures
 

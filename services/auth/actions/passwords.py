@@ -76,5 +76,5 @@ async def _redeem(tx: Tx, token: str, kind: str, now: datetime) -> Account:
 
 async def _set(tx: Tx, account_id: int, password_hash: str, now: datetime) -> None:
     await tx.run(queries.SET_PASSWORD, id=account_id, password_hash=password_hash)
-    await tx.run(queries.WITHDRAW_MAIL_TOKENS, account_id=account_id)
+    await tx.run(queries.WITHDRAW_RESET_TOKEN, account_id=account_id)
     await sessions.end_all(tx, account_id, now)

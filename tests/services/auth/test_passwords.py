@@ -161,6 +161,15 @@ async def test_a_changed_password_withdraws_mailed_tokens(service: Harness) -> N
     assert (await reset(service, await mailed_token(service, "reset_password"), "third password")).status_code == 400
 
 
+async def test_a_changed_password_leaves_the_verification_mail_good(service: Harness) -> None:
+    await service.client().post("/auth/register", json=JOHN)
+    token = await mailed_token(service, "verify_email")
+    body = {"current_password": PASSWORD, "new_password": NEW}
+    assert (await bearer(service, await signed_in(service)).post("/auth/change-password", json=body)).status_code == 200
+
+    assert (await service.client().post("/auth/verify-email", json={"token": token})).status_code == 200
+
+
 async def test_a_reset_opens_a_lock(service: Harness) -> None:
     await account(service)
     await login(service, password="wrong")
