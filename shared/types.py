@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from importlib.resources import files
-from typing import Annotated
+from typing import Annotated, TypeVar
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -19,6 +19,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
+T = TypeVar("T")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029]")
 _LINE_BREAK = re.compile(r"[\t\n\r]")
 _MARKS_AS_STARTERS = "\u0f73\u0f75\u0f81"  # of class 0, and yet they decompose to marks only
@@ -74,6 +75,10 @@ def _one_line(value: str) -> str:
     return _no_control(value)
 
 
+def _none_if_blank(value: object) -> object:
+    return None if isinstance(value, str) and not value.strip() else value
+
+
 def _zone(value: str) -> str:
     if value not in _ZONES:
         raise ValueError("must be an IANA time zone such as Europe/Kyiv")
@@ -98,6 +103,9 @@ Note = Annotated[str, _length(2000), BeforeValidator(_clean(2000)), AfterValidat
 LongText = Annotated[str, _length(5000), BeforeValidator(_clean(5000)), AfterValidator(_no_control)]
 TimeZone = Annotated[str, StringConstraints(strip_whitespace=True, max_length=64), AfterValidator(_zone)]
 Id = Annotated[int, Field(gt=0, le=MAX_ID)]
+
+Maybe = Annotated[T | None, BeforeValidator(_none_if_blank)]
+"""What may come as an empty text: front ends send what nobody filled in as it is."""
 
 Instant = Annotated[
     AwareDatetime,

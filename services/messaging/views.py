@@ -1,17 +1,13 @@
 """What clients send and get."""
 
-from typing import Annotated, Any, Self
+from typing import Any, Self
 
-from pydantic import BaseModel, BeforeValidator
+from pydantic import BaseModel
 
 from services.messaging.queries import Block, Found, Message, Thread
 from services.messaging.search import highlight
 from shared.paging import Page
-from shared.types import Id, Instant, LongText
-
-
-def _blank_is_none(value: object) -> object:
-    return None if isinstance(value, str) and not value.strip() else value
+from shared.types import Id, Instant, LongText, Maybe
 
 
 class SendRequest(BaseModel):
@@ -24,10 +20,9 @@ class EditRequest(BaseModel):
     message: LongText
 
 
-Caption = Annotated[LongText | None, BeforeValidator(_blank_is_none)]
+Caption = Maybe[LongText]
 """The words beside a file; none are needed."""
-OptionalId = Annotated[Id | None, BeforeValidator(_blank_is_none)]
-"""In a form, where what is not given may come as an empty string."""
+OptionalId = Maybe[Id]
 
 
 class AttachmentView(BaseModel):

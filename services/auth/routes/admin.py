@@ -13,7 +13,7 @@ from shared.db import Reading, Transaction
 from shared.http import never_answers
 from shared.paging import Paging100
 from shared.tokens import Role
-from shared.types import Id, SearchTerm
+from shared.types import Id, Maybe, SearchTerm
 from shared.uploads import PICTURE_BODY, drawn_picture
 
 router = APIRouter(prefix="/api/admin/users", tags=["Admin Panel"])
@@ -25,9 +25,9 @@ async def list_users(
     tx: Reading,
     settings: Settings,
     page: Paging100,
-    role: Annotated[Role | None, Query()] = None,
-    search: Annotated[SearchTerm | None, Query()] = None,
-    is_active: Annotated[bool | None, Query()] = None,
+    role: Annotated[Maybe[Role], Query()] = None,
+    search: Annotated[Maybe[SearchTerm], Query()] = None,
+    is_active: Annotated[Maybe[bool], Query()] = None,
 ) -> UsersView:
     """All accounts that are not deleted, newest first. `search` is part of an e-mail address or name."""
     found, total = await administration.find(tx, page, role and role.value, search, is_active)

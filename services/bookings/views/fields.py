@@ -3,9 +3,9 @@
 from datetime import timedelta
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, Field
 
-from shared.types import Note, Reason
+from shared.types import Maybe, Note, Reason
 
 T = TypeVar("T")
 
@@ -16,13 +16,9 @@ def _quarter_hours(minutes: int) -> int:
     return minutes
 
 
-def _none_if_blank(value: object) -> object:
-    return None if isinstance(value, str) and not value.strip() else value
-
-
 Minutes = Annotated[int, Field(ge=15, le=480), AfterValidator(_quarter_hours)]
-MaybeNote = Annotated[Note | None, BeforeValidator(_none_if_blank)]
-MaybeReason = Annotated[Reason | None, BeforeValidator(_none_if_blank)]
+MaybeNote = Maybe[Note]
+MaybeReason = Maybe[Reason]
 
 
 def minutes(duration: timedelta) -> int:

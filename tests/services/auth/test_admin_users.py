@@ -50,6 +50,16 @@ async def test_the_list_filters_by_role_and_activity(service: Harness) -> None:
     assert await emails(admin, is_active=True, role="student") == []
 
 
+@pytest.mark.parametrize("query", ["search=", "search=%20", "role=", "is_active=", "role=&search=&is_active="])
+async def test_a_filter_that_was_not_filled_in_filters_nothing(service: Harness, query: str) -> None:
+    _, admin = await administrator(service)
+    await account(service)
+
+    answer = await admin.get(f"/api/admin/users?{query}")
+
+    assert (answer.status_code, answer.json()["total"]) == (200, 2)
+
+
 @pytest.mark.parametrize(
     ("search", "found"),
     [
