@@ -15,6 +15,7 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -95,6 +96,7 @@ def create_app(
     app.add_exception_handler(Refusal, _refusal)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(UnicodeEncodeError, _not_unicode)
+    app.add_exception_handler(ClientDisconnect, _cut_short)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _unexpected)
     app.add_middleware(Observed, service=name)
@@ -265,6 +267,11 @@ async def _not_unicode(request: Request, _error: Exception) -> JSONResponse:
     """JSON can spell half a character (`"\\ud800"`), which nothing can store; where no field's type saw it, it ends here."""
     status = getattr(request.scope.get("endpoint"), "invalid_status", 422)
     return JSONResponse(problem("A text holds half of a surrogate pair.", "validation_error"), status)
+
+
+async def _cut_short(_request: Request, _error: Exception) -> JSONResponse:
+    """The client left while a route was reading its body: nobody hears the answer, but the log must not call it our failure."""
+    return JSONResponse(problem("The body ended before it was whole.", "bad_request"), 400)
 
 
 async def _http_error(request: Request, error: Exception) -> JSONResponse:
