@@ -47,6 +47,7 @@ class Keyring:
         self._seal = ChaCha20Poly1305(HKDF(SHA256(), 32, None, b"edustream signing keys").derive(first.secret))
         self._first = Key(first, datetime.min.replace(tzinfo=UTC), is_alone=False)
         self._keys: list[Key] = []
+        self._ignored: set[str] = set()
         self._looked_at = float("-inf")
         self._beginning: asyncio.Task[None] | None = None
 
@@ -76,11 +77,12 @@ class Keyring:
         return {"keys": [key.signing.jwk for key in (*coming, *reversed(alive))]}
 
     async def add(self, tx: Tx, signs_from: datetime, *, alone: bool = False) -> SigningKey:
-        """Make a key and store it; every process finds it within seconds."""
+        """Make a key and store it; every process finds it within seconds. If it is to be `alone`, the others are gone then, those
+        that were only announced among them."""
         key = SigningKey.from_secret(os.urandom(32))
         nonce = os.urandom(NONCE)
         sealed = nonce + self._seal.encrypt(nonce, key.secret, None)
-        await tx.run(queries.FORGET_KEYS)
+        await tx.run(queries.WITHDRAW_KEYS if alone else queries.FORGET_KEYS)
         await tx.run(queries.ADD_KEY, kid=key.kid, sealed=sealed, signs_from=signs_from, is_alone=alone)
         return key
 
@@ -109,6 +111,8 @@ class Keyring:
         try:
             secret = self._seal.decrypt(sealed[:NONCE], sealed[NONCE:], None)
         except InvalidTag:  # of the time before another key was configured
-            log.warning("key_of_another_seal_ignored")
+            if row.kid not in self._ignored:
+                self._ignored.add(row.kid)
+                log.warning("key_of_another_seal_ignored", kid=row.kid)
             return None
         return Key(SigningKey.from_secret(secret), row.signs_from, row.is_alone)

@@ -73,6 +73,7 @@ class Revocation:
 
 @dataclass(frozen=True, slots=True)
 class SealedKey:
+    kid: str
     sealed: bytes
     signs_from: datetime
     is_alone: bool
@@ -286,10 +287,11 @@ DELETE FROM refresh_tokens WHERE digest = ANY(ARRAY(
   SELECT digest FROM refresh_tokens WHERE spent_at < now() - %(remembered)s::interval
   ORDER BY spent_at LIMIT %(batch)s FOR UPDATE SKIP LOCKED))
 """
-KEYS = "SELECT sealed, signs_from, is_alone FROM signing_keys ORDER BY signs_from, created_at"
+KEYS = "SELECT kid, sealed, signs_from, is_alone FROM signing_keys ORDER BY signs_from, created_at"
 ADD_KEY = """
 INSERT INTO signing_keys (kid, sealed, signs_from, is_alone) VALUES (%(kid)s, %(sealed)s, %(signs_from)s, %(is_alone)s)
 """
+WITHDRAW_KEYS = "DELETE FROM signing_keys"
 FORGET_KEYS = """
 DELETE FROM signing_keys WHERE signs_from < (
   SELECT max(signs_from) FROM signing_keys WHERE signs_from < now() - interval '1 day')

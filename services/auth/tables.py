@@ -190,7 +190,7 @@ class StaleFiles(_Table, table=True):
 
 class SigningKeys(_Table, table=True):
     """Keys made by rotation, sealed with the configured one. The newest whose `signs_from` has come signs. One that `is_alone`
-    replaced its predecessors because they leaked: they are not published beside it."""
+    replaced its predecessors because they leaked: their rows are gone, and the configured one is not published beside it."""
 
     __tablename__ = "signing_keys"
 
