@@ -33,6 +33,7 @@ TEXTS = {
     "json_invalid": "This is not valid JSON",
     "model_attributes_type": "Send an object",
     "string_pattern_mismatch": "This is not written as it has to be",
+    "string_unicode": "This holds half of a character",
 }
 """For people, where a library's words are for programmers."""
 NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "Not modified: the client has it already"}}

@@ -20,8 +20,9 @@ from pydantic import (
 )
 
 T = TypeVar("T")
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029]")
-_LINE_BREAK = re.compile(r"[\t\n\r]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_LINE_BREAK = re.compile(r"[\t\n\r\u2028\u2029]")
+_BREAKS_OF_WORD_PROCESSORS = re.compile(r"[\u2028\u2029]")
 _MARKS_AS_STARTERS = "\u0f73\u0f75\u0f81"  # of class 0, and yet they decompose to marks only
 SHRINKS_BY = 4  # code points that NFC makes one of, at most
 MAX_MARKS = 30  # in a row: the stream-safe format of UAX 15
@@ -69,6 +70,10 @@ def _no_control(value: str) -> str:
     return value
 
 
+def _lines(value: str) -> str:
+    return _no_control(_BREAKS_OF_WORD_PROCESSORS.sub("\n", value))
+
+
 def _one_line(value: str) -> str:
     if _LINE_BREAK.search(value):
         raise ValueError("must be a single line")
@@ -98,9 +103,9 @@ Name = Annotated[str, _length(100), BeforeValidator(_clean(100)), AfterValidator
 Title = Annotated[str, _length(120), BeforeValidator(_clean(120)), AfterValidator(_one_line)]
 Headline = Annotated[str, _length(160), BeforeValidator(_clean(160)), AfterValidator(_one_line)]
 SearchTerm = Annotated[str, _length(100), BeforeValidator(_clean(100)), AfterValidator(_one_line)]
-Reason = Annotated[str, _length(500), BeforeValidator(_clean(500)), AfterValidator(_no_control)]
-Note = Annotated[str, _length(2000), BeforeValidator(_clean(2000)), AfterValidator(_no_control)]
-LongText = Annotated[str, _length(5000), BeforeValidator(_clean(5000)), AfterValidator(_no_control)]
+Reason = Annotated[str, _length(500), BeforeValidator(_clean(500)), AfterValidator(_lines)]
+Note = Annotated[str, _length(2000), BeforeValidator(_clean(2000)), AfterValidator(_lines)]
+LongText = Annotated[str, _length(5000), BeforeValidator(_clean(5000)), AfterValidator(_lines)]
 TimeZone = Annotated[str, StringConstraints(strip_whitespace=True, max_length=64), AfterValidator(_zone)]
 Id = Annotated[int, Field(gt=0, le=MAX_ID)]
 

@@ -30,7 +30,7 @@ from shared.http import answers_file
 from shared.idempotency import OnceOnly
 from shared.paging import Paging, Paging50
 from shared.storage import Storage
-from shared.types import Id, SearchTerm
+from shared.types import Id, Maybe, SearchTerm
 
 router = APIRouter(prefix="/api/messages", tags=["Messages"])
 uploads = APIRouter(prefix="/api/messages", tags=["Messages"], route_class=UploadRoute)
@@ -135,7 +135,7 @@ async def mark_all_read(other_user_id: Id, actor: Actor, tx: Transaction, now: N
 
 @router.get("/search")
 async def search(
-    query: Annotated[SearchTerm, Query()], actor: Actor, tx: Reading, page: Paging, user_id: Annotated[Id | None, Query()] = None
+    query: Annotated[SearchTerm, Query()], actor: Actor, tx: Reading, page: Paging, user_id: Annotated[Maybe[Id], Query()] = None
 ) -> SearchView:
     """Your messages that hold every word of `query`, with everybody or with `user_id`."""
     words = words_of(query)

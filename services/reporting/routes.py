@@ -29,7 +29,7 @@ from shared.events.reporting import ReportingAudited
 from shared.http import answers_file
 from shared.outbox import publish
 from shared.paging import Paging50
-from shared.types import Id, SearchTerm
+from shared.types import Id, Maybe, SearchTerm
 
 router = APIRouter(prefix="/api")
 
@@ -39,6 +39,8 @@ Months = Annotated[int, Query(ge=1, le=60, description="How many months, the pre
 
 def _day(value: object) -> object:
     """`2026-01-31` is the day, not its first moment. `20260131` is no number of seconds since 1970."""
+    if isinstance(value, str) and not value.strip():
+        return None
     if isinstance(value, str) and value[4:5] != "-":
         raise ValueError("must be an instant or a date, such as 2026-01-31")
     return date.fromisoformat(value) if isinstance(value, str) and len(value) == len("2026-01-31") else value
@@ -57,12 +59,12 @@ async def _settings(request: Request) -> ReportingSettings:
 
 
 async def _filter(
-    action_type: SearchTerm | None = None,
-    user_id: Id | None = None,
+    action_type: Annotated[Maybe[SearchTerm], Query()] = None,
+    user_id: Annotated[Maybe[Id], Query()] = None,
     from_: Annotated[Moment, Query(alias="from")] = None,
     to: Moment = None,
-    target_type: SearchTerm | None = None,
-    target_id: Id | None = None,
+    target_type: Annotated[Maybe[SearchTerm], Query()] = None,
+    target_id: Annotated[Maybe[Id], Query()] = None,
 ) -> Filter:
     span = _instant(from_, timedelta(0)), _instant(to, timedelta(days=1))
     return Filter(action_type, user_id, *span, target_type, target_id)

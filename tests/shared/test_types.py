@@ -24,6 +24,14 @@ def test_a_megabyte_of_marks_is_refused_in_no_time(kind: type[str], unit: str) -
     assert time.monotonic() - started < 1
 
 
+@pytest.mark.parametrize("kind", [types.Reason, types.Note, types.LongText])
+@pytest.mark.parametrize("separator", ["\u2028", "\u2029"])
+def test_lines_as_word_processors_break_them_are_lines(kind: type[str], separator: str) -> None:
+    assert TypeAdapter(kind).validate_python(f"one{separator}two") == "one\ntwo"
+    with pytest.raises(ValidationError, match="single line"):
+        TypeAdapter(types.Name).validate_python(f"one{separator}two")
+
+
 def test_a_letter_may_have_thirty_marks_and_no_more() -> None:
     name = TypeAdapter(types.Name)
 

@@ -27,7 +27,7 @@ from shared.http import answers_file, invalid_is_400, never_answers
 from shared.idempotency import OnceOnly
 from shared.paging import Paging
 from shared.tokens import Role
-from shared.types import Id
+from shared.types import Id, Maybe
 
 router = APIRouter(prefix="/api/bookings", tags=["Bookings"])
 deciding = APIRouter(prefix="/api/tutor/bookings", tags=["Bookings"])
@@ -57,7 +57,7 @@ async def list_bookings(
     tx: Reading,
     paging: Paging,
     now: Now,
-    status: Annotated[ListFilter | None, Query()] = None,
+    status: Annotated[Maybe[ListFilter], Query()] = None,
     role: Annotated[Literal["student", "tutor"], Query()] = "student",
 ) -> BookingPage:
     """The lessons one takes, or (`role=tutor`) gives."""

@@ -14,7 +14,7 @@ from shared.http import never_answers
 from shared.idempotency import OnceOnly
 from shared.paging import Paging50
 from shared.tokens import Role
-from shared.types import Id
+from shared.types import Id, Maybe
 
 router = APIRouter(prefix="/api/packages", tags=["Packages"])
 ANYBODY = UseCreditRequest()
@@ -35,7 +35,7 @@ async def offer_package(body: PackageRequest, actor: Tutor, once: OnceOnly, veri
 
 @router.get("")
 async def list_packages(
-    actor: Actor, tx: Reading, paging: Paging50, tutor_id: Annotated[Id | None, Query()] = None
+    actor: Actor, tx: Reading, paging: Paging50, tutor_id: Annotated[Maybe[Id], Query()] = None
 ) -> list[PackageView]:
     """Packages on offer, of one tutor or of all."""
     return [PackageView.of(package) for package in await packages.page_of(tx, actor, tutor_id, paging)]
@@ -47,8 +47,8 @@ async def list_purchases(
     tx: Reading,
     paging: Paging50,
     now: Now,
-    student_id: Annotated[Id | None, Query()] = None,
-    tutor_id: Annotated[Id | None, Query()] = None,
+    student_id: Annotated[Maybe[Id], Query()] = None,
+    tutor_id: Annotated[Maybe[Id], Query()] = None,
 ) -> list[PurchaseView]:
     """The packages one bought or, as a tutor, sold. Administrators see everybody's, or those of `student_id` or `tutor_id`."""
     if actor.is_admin:

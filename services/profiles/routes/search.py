@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.routing import APIRoute
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from services.profiles import reference
 from services.profiles.actions import search
@@ -18,7 +18,7 @@ from services.profiles.views.tutors import TutorPage
 from shared.auth import MaybeActor, bearer
 from shared.db import Database, Reader, Reading
 from shared.paging import Paging
-from shared.types import MAX_ID, SearchTerm
+from shared.types import Id, Maybe, SearchTerm
 
 
 class KeptRoute(APIRoute):
@@ -52,18 +52,13 @@ def _codes(text: str) -> str:
     return ",".join(dict.fromkeys(reference.language_code(part) for part in text.split(",") if part.strip()))
 
 
-def _none_if_blank(value: object) -> object:
-    """Front ends send an empty search box as it is."""
-    return None if isinstance(value, str) and not value.strip() else value
-
-
 def _without_needless_zeros(amount: Decimal) -> Decimal:
     """A zero, too, may be written with more decimals than numbers of PostgreSQL can have."""
     return amount.normalize()
 
 
 Languages = Annotated[str, AfterValidator(_codes)]
-Amount = Annotated[Decimal, Query(ge=0, le=1_000_000, decimal_places=6), AfterValidator(_without_needless_zeros)]
+Amount = Annotated[Decimal, Field(ge=0, le=1_000_000, decimal_places=6), AfterValidator(_without_needless_zeros)]
 
 
 @router.get("", response_model=TutorPage)
@@ -72,17 +67,15 @@ async def search_tutors(
     tx: Reading,
     page: Paging,
     actor: MaybeActor,
-    subject_id: Annotated[int | None, Query(gt=0, le=MAX_ID)] = None,
-    min_rate: Amount | None = None,
-    max_rate: Amount | None = None,
-    experience_years: Annotated[int | None, Query(ge=0, le=1000)] = None,
+    subject_id: Annotated[Maybe[Id], Query()] = None,
+    min_rate: Annotated[Maybe[Amount], Query()] = None,
+    max_rate: Annotated[Maybe[Amount], Query()] = None,
+    experience_years: Annotated[Maybe[Annotated[int, Field(ge=0, le=1000)]], Query()] = None,
     languages: Annotated[Languages | None, Query(max_length=200, description="Codes, separated by commas: any of them")] = None,
-    search_for: Annotated[
-        SearchTerm | None, BeforeValidator(_none_if_blank), Query(alias="search", description="Words, each perhaps mistyped")
-    ] = None,
-    sort: Sort = "rating",
+    search_for: Annotated[Maybe[SearchTerm], Query(alias="search", description="Words, each perhaps mistyped")] = None,
+    sort: Annotated[Sort, BeforeValidator(lambda given: given or "rating"), Query()] = "rating",
     currency: Annotated[
-        Currency | None, Query(description="Who charges in it; without it, rates of all currencies are compared")
+        Maybe[Currency], Query(description="Who charges in it; without it, rates of all currencies are compared")
     ] = None,
 ) -> Response:
     """Approved tutors who meet all of the criteria."""

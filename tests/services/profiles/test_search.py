@@ -241,6 +241,13 @@ async def test_a_limit_may_be_written_with_any_zeros(service: Harness, rate: str
     assert await found(service.client(), min_rate=rate) == [wanted.tutor_id]
 
 
+async def test_what_nobody_filled_in_limits_nothing(service: Harness) -> None:
+    wanted = await approved(service)
+    fields = ("search", "subject_id", "min_rate", "max_rate", "experience_years", "languages", "currency", "sort")
+
+    assert await found(service.client(), **dict.fromkeys(fields, "")) == [wanted.tutor_id]
+
+
 async def test_a_signed_in_student_sees_which_are_favorites(service: Harness) -> None:
     student, chosen = await registers(service), await approved(service)
     await approved(service)
