@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
+from uuid import uuid4
 
 import psycopg
 from aio_pika.abc import AbstractConnection, AbstractIncomingMessage
@@ -137,7 +138,7 @@ class Consumer:
             else:
                 outcome = await self._put_off(message, envelope)
         except Unavailable as error:
-            await self._until_database_answers()  # an outage, however long, must not use up the message's deliveries
+            await self._until_database_takes_writes()  # an outage, however long, must not use up the message's deliveries
             outcome = await self._give_back(message, error)
         except (ValidationError, Refusal, psycopg.DataError, UnknownEvent) as error:  # will never work
             outcome = await self._bury(message, error)
@@ -147,10 +148,13 @@ class Consumer:
             await message.ack()  # if this fails, so has the channel: the session starts anew and the inbox knows the event
         metrics.events_handled.labels(self._subscriptions.service, message.routing_key, outcome).inc()
 
-    async def _until_database_answers(self) -> None:
+    async def _until_database_takes_writes(self) -> None:
+        """One that answers may take none: its disk is full, or somebody made it read-only."""
         while True:
             try:
-                await self._database.ping()
+                async with self._database.transaction() as tx:
+                    await tx.run(ACCEPT, event_id=uuid4())
+                    raise psycopg.Rollback
                 return
             except Unavailable:
                 await asyncio.sleep(BACK_OFF[1] * random.uniform(0.1, 0.3))  # noqa: S311  jitter, so that all do not ask at once

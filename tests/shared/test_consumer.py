@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import psycopg
@@ -15,6 +15,7 @@ from shared.db import Database, Tx
 from shared.events.messaging import MessageSent
 from shared.inbox import Consumer, Subscriptions
 from tests.shared.events import WITHIN, Effects, consumer, dead, done, post, ready, rows, sent
+from tests.shared.readonly import read_only
 from tests.shared.running import beside
 from tests.shared.wire import Wire
 from tests.waiting import eventually
@@ -117,6 +118,24 @@ class Counted(Database):
         async with super().connection(step) as connection:
             yield connection
 
+    def was_asked(self, times: int) -> Callable[[], Awaitable[bool]]:
+        """From now on."""
+        enough = self.asked + times
+
+        async def look() -> bool:
+            return self.asked > enough
+
+        return look
+
+
+@contextlib.asynccontextmanager
+async def opened(database: Counted) -> AsyncIterator[Counted]:
+    await database.open()
+    try:
+        yield database
+    finally:
+        await database.close()
+
 
 @pytest.mark.usefixtures("quick")
 async def test_an_outage_of_the_database_buries_no_event(
@@ -131,26 +150,40 @@ async def test_an_outage_of_the_database_buries_no_event(
     """However long it is, it is not the event's fault: here, longer than the delivery limit of every event would bear."""
     monkeypatch.setattr(db, "POOL_WAIT", 0.05)
     await ready(channel, subscriptions)
-    behind_wire = Counted(database_wire.url, 4, "behind a wire")
-    await behind_wire.open()
-    try:
-        async with beside(consumer(subscriptions, behind_wire, amqp_url).run()):
-            await post(channel, sent(0))
-            await eventually(done(database, 0), WITHIN)
-            database_wire.is_refusing = True
-            database_wire.cut()
-            await post(channel, *(sent(n) for n in range(1, 10)))
-            enough = behind_wire.asked + 9 * (broker.MAX_DELIVERIES + 5)
+    async with (
+        opened(Counted(database_wire.url, 4, "behind a wire")) as behind_wire,
+        beside(consumer(subscriptions, behind_wire, amqp_url).run()),
+    ):
+        await post(channel, sent(0))
+        await eventually(done(database, 0), WITHIN)
+        database_wire.is_refusing = True
+        database_wire.cut()
+        await post(channel, *(sent(n) for n in range(1, 10)))
+        await eventually(behind_wire.was_asked(9 * (broker.MAX_DELIVERIES + 5)), WITHIN)
+        assert await rows(database) == [0]
+        database_wire.is_refusing = False
+        await eventually(done(database, *range(10)), WITHIN)
+    assert await dead(channel, subscriptions) == []
 
-            async def lasted() -> bool:
-                return behind_wire.asked > enough
 
-            await eventually(lasted, WITHIN)
-            assert await rows(database) == [0]
-            database_wire.is_refusing = False
-            await eventually(done(database, *range(10)), WITHIN)
-    finally:
-        await behind_wire.close()
+@pytest.mark.usefixtures("quick")
+async def test_a_database_that_answers_and_takes_no_writes_buries_no_event(
+    channel: AbstractChannel,
+    subscriptions: Subscriptions,
+    database: Database,
+    database_url: str,
+    amqp_url: str,
+    effects: Effects,
+    admin: psycopg.Connection,
+) -> None:
+    await ready(channel, subscriptions)
+    await post(channel, *(sent(n) for n in range(5)))
+    async with opened(Counted(database_url, 4, "reading only")) as asked, contextlib.AsyncExitStack() as stack:
+        with read_only(database_url, admin):
+            await stack.enter_async_context(beside(consumer(subscriptions, asked, amqp_url).run()))
+            await eventually(asked.was_asked(5 * 2 * (broker.MAX_DELIVERIES + 5)), WITHIN)
+            assert effects.calls == []
+        await eventually(done(database, *range(5)), WITHIN)
     assert await dead(channel, subscriptions) == []
 
 
