@@ -31,9 +31,10 @@ WITH written AS (
 SELECT pg_notify('outbox', '')
 """
 LOCK = "SELECT pg_try_advisory_lock(hashtext('outbox relay'))"
+# FOR UPDATE, which a database that takes no writes refuses: what could not be deleted would be published again and again.
 TAKE = """
 SELECT position, event_id, exchange, routing_key, body FROM outbox
-WHERE routing_key <> ALL(%(held)s::text[]) ORDER BY position LIMIT %(batch)s
+WHERE routing_key <> ALL(%(held)s::text[]) ORDER BY position LIMIT %(batch)s FOR UPDATE
 """
 DELETE = "DELETE FROM outbox WHERE position = ANY(%(positions)s::bigint[])"
 DEPTH = """

@@ -1,12 +1,14 @@
 """The outbox: events leave if, and only if, their transaction commits, whatever breaks on the way."""
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import psycopg
 import pytest
+import structlog
 from aio_pika.abc import AbstractChannel
 
 from shared import broker, outbox
@@ -14,6 +16,7 @@ from shared.db import Database
 from shared.events.messaging import MessageEdited
 from shared.outbox import publish
 from tests.shared.events import sent
+from tests.shared.readonly import read_only
 from tests.shared.relaying import Listener, gone, left, relay, say, say_and_fail
 from tests.shared.running import beside
 from tests.shared.wire import Wire
@@ -207,3 +210,24 @@ async def test_one_event_that_cannot_be_published_does_not_hold_up_the_others(
         await say(database, sent(2))
         assert await heard.until(2) == {1, 2}
         assert await left(database) == 1
+
+
+async def test_a_database_that_takes_no_writes_has_nothing_published_again_and_again(
+    database: Database, database_url: str, amqp_url: str, heard: Listener, admin: psycopg.Connection
+) -> None:
+    """What cannot be deleted from the outbox must not leave it: it would again with every round."""
+    await say(database, sent(1))
+    with structlog.testing.capture_logs() as said, contextlib.ExitStack() as stack:
+        stack.enter_context(read_only(database_url, admin))
+        async with beside(relay(database_url, amqp_url).run()):
+
+            async def tried_again() -> bool:
+                return [line["event"] for line in said].count("broker_session_ended") >= 2
+
+            await eventually(tried_again)
+            assert await heard.numbers() == set()
+            stack.close()
+            assert await heard.until(1) == {1}
+            await eventually(gone(database))
+
+    assert len(heard.bodies) == 1
