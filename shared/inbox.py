@@ -67,11 +67,12 @@ class Subscriptions:
 
     @property
     def bindings(self) -> dict[str, set[str]]:
-        """Exchange → routing keys."""
-        found: dict[str, set[str]] = defaultdict(set)
-        for kind in self.kinds.values():
-            found[broker.PRIVATE if kind.private else broker.EVENTS].add(kind.type)
-        return dict(found)
+        """Exchange → routing keys. Private ones at both: of a kind that became private, producers of the release before speak on
+        the public exchange until they are replaced."""
+        return {
+            broker.EVENTS: set(self.kinds),
+            broker.PRIVATE: {kind.type for kind in self.kinds.values() if kind.private},
+        }
 
     async def handle(self, database: Database, envelope: Envelope) -> bool:
         """Run the handlers of one event unless they ran before; whether they did run."""

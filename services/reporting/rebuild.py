@@ -1,7 +1,7 @@
 """`python -m services.reporting rebuild`: forget every read model, and make them anew from the stream and from their owners.
 
-Dashboards are incomplete while it runs; the audit log and the feed stay as they are and only gain what they lack. Events that
-arrive meanwhile are handled as always: of two states the newer stays, whoever brings it."""
+Dashboards are incomplete while it runs; the feed only gains what it lacks, and the audit log stays as it is: nothing can make it
+anew. Events that arrive meanwhile are handled as always: of two states the newer stays, whoever brings it."""
 
 import sys
 

@@ -23,9 +23,9 @@ class Data(BaseModel):
 class Event(Data):
     """Something that happened. Subclasses set `type`, `<service>.<thing>.<past participle>.v<n>`, which is the routing key.
 
-    `private` events (they carry secrets or message texts) go to an exchange of their own, are not logged in the stream, and
-    are for EduStream's services only. `live_only` ones concern who listens at the moment, which may be nobody; any other stays
-    in the outbox until there is a queue that takes it."""
+    `private` events (they carry secrets, texts of messages, or who did what from where) go to an exchange of their own, are not
+    logged in the stream, and are for EduStream's services only. `live_only` ones concern who listens at the moment, which may be
+    nobody; any other stays in the outbox until there is a queue that takes it."""
 
     type: ClassVar[str]
     private: ClassVar[bool] = False
@@ -82,7 +82,10 @@ class Envelope(BaseModel):
 
 
 class AuditRecorded(Event):
-    """A privileged or security-relevant act, for the audit log. Each service that has any subclasses it with its own `type`."""
+    """A privileged or security-relevant act, for the audit log. Each service that has any subclasses it with its own `type`.
+    Private: it tells of people's addresses and browsers, of names before and after, of reasons, and of whom somebody blocked."""
+
+    private: ClassVar[bool] = True
 
     action: str
     actor_id: int | None

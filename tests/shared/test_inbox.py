@@ -163,21 +163,6 @@ async def test_the_request_that_caused_an_event_is_known_to_its_handler(
     assert known == [("request-0001", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")]
 
 
-async def test_only_what_was_subscribed_to_comes(
-    channel: AbstractChannel, subscriptions: Subscriptions, database: Database, amqp_url: str, effects: Effects
-) -> None:
-    await ready(channel, subscriptions)
-    other = MessagesRead(reader_id=1, other_user_id=2, message_ids=[1], read_at=datetime.now(UTC))
-    await post(channel, other, key=MessagesRead.type)
-    await post(channel, sent(1))
-
-    async with beside(consumer(subscriptions, database, amqp_url).run()):
-        await eventually(done(database, 1), WITHIN)
-
-    assert await waiting(channel, subscriptions) == 0
-    assert await dead(channel, subscriptions) == []
-
-
 async def test_old_inbox_rows_are_forgotten_and_young_ones_kept(database: Database) -> None:
     async with database.transaction() as tx:
         await tx.run(

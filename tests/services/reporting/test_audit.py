@@ -64,6 +64,11 @@ def test_the_log_hears_every_kind_of_audit_event(service: Harness) -> None:
     assert "auth.audit.recorded.v1" in audited
 
 
+def test_no_act_is_told_to_other_teams() -> None:
+    """Who did what from where, and whom somebody blocked, is for the log alone."""
+    assert [kind for kind in catalogue.load().values() if issubclass(kind, AuditRecorded) and not kind.private] == []
+
+
 async def test_only_an_administrator_reads_it(service: Harness) -> None:
     assert (await service.client().get("/api/audit/logs")).status_code == 401
     for role in ("student", "tutor"):
