@@ -124,9 +124,11 @@ class ResendRequest(BaseModel):
 
 
 class DistrustRequest(BaseModel):
-    """Rows to be replaced by whatever the owner says next, and rows that the owner does not know."""
+    """Rows to be replaced by what the owner says again, and rows that the owner does not know."""
 
     outdated: Ids = []
+    versions: dict[int, int] = {}
+    """Of those outdated, as the owner has them; what is older stays no news. Whoever is of the release before does not say."""
     unknown: Ids = []
 
 
@@ -177,8 +179,15 @@ def _take_repairs(routes: APIRouter, owned: Sequence[Owned], replicas: Sequence[
     async def distrust(entity: str, wanted: DistrustRequest, tx: Transaction) -> None:
         copy = _find(replicas, entity)
         table, id_ = copy.rows or (copy.table, copy.id)
-        doubt: LiteralString = f"DELETE FROM {table}" if copy.rows else f"UPDATE {table} SET {copy.version} = 0"
-        await tx.run(f"{doubt} WHERE {id_} = ANY(%(ids)s)", ids=wanted.outdated)
+        if copy.rows:
+            await tx.run(f"DELETE FROM {table} WHERE {id_} = ANY(%(ids)s)", ids=wanted.outdated)
+        else:
+            await tx.run(
+                f"""UPDATE {table} SET {copy.version} = greatest(0, said_version - 1)
+                FROM unnest(%(ids)s::bigint[], %(versions)s::bigint[]) AS said (said_id, said_version) WHERE {id_} = said_id""",
+                ids=wanted.outdated,
+                versions=[wanted.versions.get(which) for which in wanted.outdated],
+            )
         if copy.removable:
             await tx.run(f"DELETE FROM {table} WHERE {id_} = ANY(%(ids)s)", ids=wanted.unknown)
 

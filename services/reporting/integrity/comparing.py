@@ -76,10 +76,10 @@ async def _heal(peers: Peers, pair: Pair, problems: Mapping[int, str]) -> dict[i
     """Id → problem, of those that stay."""
     unknown = [id_ for id_, problem in problems.items() if problem == rules.UNKNOWN]
     wrong = [id_ for id_, problem in problems.items() if problem != rules.UNKNOWN]  # one missing may be a wrong tombstone
-    await peers.distrust(pair.service, pair.entity, wrong, unknown)
+    owners = await peers.rows_of_ids(pair.owner, "owned", pair.entity, pair.part, wrong)
+    await peers.distrust(pair.service, pair.entity, {id_: row.version for id_, row in owners.items()}, unknown)
     curable = [id_ for id_, problem in problems.items() if pair.removable or problem != rules.UNKNOWN]
-    await peers.resend(pair.owner, pair.entity, [id_ for id_ in curable if problems[id_] != rules.UNKNOWN])
-    owners = await peers.rows_of_ids(pair.owner, "owned", pair.entity, pair.part, curable)
+    await peers.resend(pair.owner, pair.entity, wrong)
     left = await _wait(peers, pair, {id_: _version(owners, id_) for id_ in curable}, rules.PROBLEMS, HEALING)
     return left | {id_: problem for id_, problem in problems.items() if id_ not in curable}
 

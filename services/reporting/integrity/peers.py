@@ -67,9 +67,11 @@ class Peers:
         for some in batches(ids, RESENT):
             await self._ask(owner, "POST", f"/owned/{entity}/resend", None, {"ids": some})
 
-    async def distrust(self, service: str, entity: str, outdated: Sequence[int], unknown: Sequence[int]) -> None:
-        for some in batches(outdated, BATCH):
-            await self._ask(service, "POST", f"/replicas/{entity}/distrust", None, {"outdated": some})
+    async def distrust(self, service: str, entity: str, outdated: Mapping[int, int], unknown: Sequence[int]) -> None:
+        """`outdated`: id → the owner's version."""
+        for some in batches(list(outdated), BATCH):
+            doubted = {"outdated": some, "versions": {id_: outdated[id_] for id_ in some}}
+            await self._ask(service, "POST", f"/replicas/{entity}/distrust", None, doubted)
         for some in batches(unknown, BATCH):
             await self._ask(service, "POST", f"/replicas/{entity}/distrust", None, {"unknown": some})
 

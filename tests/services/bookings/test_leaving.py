@@ -78,6 +78,19 @@ async def test_a_deletion_that_is_no_news_any_more_changes_nothing(service: Harn
     assert (await student.client.get(f"/api/bookings/{booking['id']}")).json()["status"] == "PENDING"
 
 
+async def test_a_repair_does_not_revive_a_deletion_that_was_taken_back(service: Harness) -> None:
+    tutor, student = await a_tutor(service), await a_student(service)
+    booking = await student.books(tutor, in_days(3))
+    await service.deliver(UserChanged(**account(tutor.user_id, "tutor", 5)))
+    doubted = {"outdated": [tutor.user_id], "versions": {tutor.user_id: 5}}
+    asked = await service.internal().post("/internal/integrity/replicas/user/distrust", json=doubted)
+    assert asked.status_code == 204
+
+    await deleted(service, tutor.user_id, "tutor", version=4)
+
+    assert (await student.client.get(f"/api/bookings/{booking['id']}")).json()["status"] == "PENDING"
+
+
 async def test_what_a_deleted_tutor_sold_is_paid_back_and_a_deleted_students_when_they_are_purged(service: Harness) -> None:
     tutor, leaving, student, other = (
         await a_tutor(service),

@@ -215,11 +215,15 @@ async def test_a_snapshot_of_an_account_makes_the_profile_too(service: Harness) 
     assert (await Person(service, 77, "tutor").profile())["user_id"] == 77
 
 
-async def test_a_replica_that_was_distrusted_takes_the_same_version_again(service: Harness) -> None:
+@pytest.mark.parametrize("is_said", [True, False])
+async def test_a_replica_that_was_distrusted_takes_the_same_version_again(service: Harness, is_said: bool) -> None:
+    """Whoever asks says which version that is, or is of the release before."""
     tutor = await approved(service, first_name="True")
     async with service.database.transaction() as tx:
         await tx.run("UPDATE accounts SET first_name = 'Wrong'")
-    path, asked = "/internal/integrity/replicas/user/distrust", {"outdated": [tutor.user_id], "unknown": [tutor.user_id]}
+    asked: dict[str, Any] = {"outdated": [tutor.user_id], "unknown": [tutor.user_id]}
+    asked |= {"versions": {tutor.user_id: tutor.version}} if is_said else {}
+    path = "/internal/integrity/replicas/user/distrust"
     assert (await service.internal().post(path, json=asked)).status_code == 204
 
     await service.deliver(UserSnapshot(**account(tutor.user_id, "tutor", tutor.version, first_name="True")))

@@ -126,6 +126,22 @@ async def test_what_its_owner_cannot_say_again_stays_an_issue(
     assert found["repaired"] == []
 
 
+async def test_a_repair_makes_no_replica_believe_an_older_state(
+    service: Harness, owner: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is on its way since before the state that the owner has: a deletion that was taken back, say."""
+    monkeypatch.setattr(comparing, "HEALING", 0.3)
+    owner.run("UPDATE people SET version = 5 WHERE id = 3")
+    await spoil(service, "UPDATE users SET version = 5, first_name = 'Eve' WHERE user_id = 3")
+    await report(service, repair="true")  # nobody carries the events yet
+
+    await service.deliver(user(3, first_name="Late", version=4))
+    async with service.database.reading() as tx:
+        assert await tx.value("SELECT first_name FROM users WHERE user_id = 3") == "Eve"
+    async with owner.heard_by(service):
+        assert (await report(service, repair="true"))["issues"] == []
+
+
 async def test_a_repair_is_audited(service: Harness, owner: Owner) -> None:
     await report(service, repair="true")
 
