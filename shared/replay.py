@@ -8,13 +8,11 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 import aio_pika
-import psycopg
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
-from pydantic import ValidationError
 
 from shared import broker, logs
 from shared.db import Database
-from shared.errors import Refusal, Unavailable
+from shared.errors import Unavailable, describe
 from shared.events.base import Envelope, Event
 from shared.inbox import Subscriptions
 
@@ -82,10 +80,10 @@ async def _again(subscriptions: Subscriptions, database: Database, bodies: Seque
         await _handle(subscriptions, database, events)
     except Unavailable:
         raise
-    except (ValidationError, Refusal, psycopg.DataError) as error:  # will never work
+    except Exception as error:  # whatever is wrong with it: whoever replays has thrown everything away before
         if len(bodies) > 1:
             return [outcome for body in bodies for outcome in await _again(subscriptions, database, [body])]
-        log.warning("replay_refused", error=type(error).__name__)
+        log.warning("replay_refused", error=describe(error))
         return ["refused"]
     return ["handled"] * len(events)
 
