@@ -7,7 +7,7 @@ import sys
 
 from services.reporting import queries
 from services.reporting.consumers import subscriptions
-from services.reporting.integrity import Findings, examine, restore
+from services.reporting.integrity import Findings, examine, one_at_a_time, restore
 from services.reporting.integrity.peers import Peers
 from services.reporting.settings import ReportingSettings
 from shared import logs
@@ -23,9 +23,15 @@ log = logs.get(__name__)
 
 
 async def rebuild(runtime: Runtime) -> None:
-    """The same rows as before, if nothing was wrong with them. Ends the process with what is missing, if anything is."""
+    """The same rows as before, if nothing was wrong with them. Ends the process with what is missing, if anything is. Raises
+    `ComparedAlready`, before anything is forgotten, while somebody repairs."""
     settings = runtime.settings
     assert isinstance(settings, ReportingSettings)  # noqa: S101  declared in app
+    async with one_at_a_time(runtime.database):
+        await _rebuild(runtime, settings)
+
+
+async def _rebuild(runtime: Runtime, settings: ReportingSettings) -> None:
     async with runtime.database.transaction() as tx:
         await publish(tx, ReportingAudited.of("read_models_rebuilt", None, "replicas", None))
         await tx.run(queries.FORGET_ALL)

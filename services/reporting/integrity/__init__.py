@@ -3,8 +3,10 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+
+import psycopg
 
 from services.reporting import queries
 from services.reporting.integrity import counters
@@ -91,7 +93,8 @@ async def one_at_a_time(database: Database) -> AsyncIterator[None]:
         try:
             yield
         finally:
-            await tx.value(queries.COMPARING_UNLOCK)
+            with suppress(psycopg.OperationalError):  # a connection that was lost meanwhile has taken the lock along
+                await tx.value(queries.COMPARING_UNLOCK)
 
 
 @asynccontextmanager

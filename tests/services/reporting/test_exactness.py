@@ -9,6 +9,7 @@ from typing import Any
 import aio_pika
 import pytest
 
+from services.reporting.integrity import ComparedAlready, one_at_a_time
 from services.reporting.integrity.peers import batches
 from services.reporting.rebuild import rebuild
 from shared import broker
@@ -123,12 +124,40 @@ async def test_a_rebuild_gives_the_same_rows_whatever_was_done_to_them(service: 
         await tx.run("UPDATE counters SET value = value + 1")
         await tx.run("INSERT INTO tutors VALUES (99999, 1, 1, 'approved', true)")
 
-    with pytest.raises(
-        SystemExit, match=r"not complete\..*reporting could not be asked"
-    ):  # what is older than the stream may be missing
-        await rebuild(Runtime(service.app.state.settings, service.database))
+    small = Database(service.app.state.settings.database_url, 2, "rebuilding")
+    await small.open()
+    try:
+        with pytest.raises(
+            SystemExit, match=r"not complete\..*reporting could not be asked"
+        ):  # what is older than the stream may be missing
+            await rebuild(Runtime(service.app.state.settings, small))
+    finally:
+        await small.close()
 
     assert await rows(service) == before
+
+
+async def test_a_rebuild_forgets_nothing_while_somebody_repairs(service: Harness) -> None:
+    await tell(service, history.events(3, 30))
+    before = await rows(service)
+
+    async with one_at_a_time(service.database):
+        with pytest.raises(ComparedAlready):
+            await rebuild(Runtime(service.app.state.settings, service.database))
+
+    assert await rows(service) == before
+
+
+async def test_a_rebuild_may_lose_the_connection_by_which_it_is_the_only_one(service: Harness) -> None:
+    small = Database(service.app.state.settings.database_url, 2, "rebuilding")
+    await small.open()
+    try:
+        async with one_at_a_time(small):
+            await _hang_up(service, "rebuilding")
+        async with one_at_a_time(small):
+            pass
+    finally:
+        await small.close()
 
 
 @pytest.mark.timeout(120)
