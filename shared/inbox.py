@@ -131,8 +131,10 @@ class Consumer:
 
     async def _settle(self, message: AbstractIncomingMessage) -> None:
         """Acknowledge, give back or bury one message. Never raises for what the message holds."""
+        type_ = message.routing_key  # all that is known of what cannot be read; the queue's name, of what was given back to it
         try:
             envelope = Envelope.model_validate_json(message.body)
+            type_ = envelope.type
             if envelope.type in self._subscriptions.kinds:
                 async with self._gate:
                     outcome = await self._handle(envelope)
@@ -140,14 +142,14 @@ class Consumer:
                 outcome = await self._put_off(message, envelope)
         except Unavailable as error:
             await self._until_database_takes_writes()  # an outage, however long, must not use up the message's deliveries
-            outcome = await self._give_back(message, error)
+            outcome = await self._give_back(message, type_, error)
         except (ValidationError, Refusal, psycopg.DataError, UnknownEvent) as error:  # will never work
-            outcome = await self._bury(message, error)
+            outcome = await self._bury(message, type_, error)
         except Exception as error:  # may work later; the queue's delivery limit ends it
-            outcome = await self._give_back(message, error)
+            outcome = await self._give_back(message, type_, error)
         else:
             await message.ack()  # if this fails, so has the channel: the session starts anew and the inbox knows the event
-        metrics.events_handled.labels(self._subscriptions.service, message.routing_key, outcome).inc()
+        metrics.events_handled.labels(self._subscriptions.service, type_, outcome).inc()
 
     async def _until_database_takes_writes(self) -> None:
         """One that answers may take none: its disk is full, or somebody made it read-only."""
@@ -182,16 +184,14 @@ class Consumer:
         await broker.send_copy(self._aside, message, broker.later(self._subscriptions.service), {TIMES: times + 1}, PUT_OFF)
         return "put_off"
 
-    async def _bury(self, message: AbstractIncomingMessage, error: Exception) -> str:
-        log.error("event_refused", event_id=message.message_id, type=message.routing_key, error=describe(error))
+    async def _bury(self, message: AbstractIncomingMessage, type_: str | None, error: Exception) -> str:
+        log.error("event_refused", event_id=message.message_id, type=type_, error=describe(error))
         await message.reject(requeue=False)
         return "dead"
 
-    async def _give_back(self, message: AbstractIncomingMessage, error: Exception) -> str:
+    async def _give_back(self, message: AbstractIncomingMessage, type_: str | None, error: Exception) -> str:
         attempts = int(str((message.headers or {}).get("x-delivery-count", 0)))
-        log.warning(
-            "event_retried", event_id=message.message_id, type=message.routing_key, attempts=attempts, error=describe(error)
-        )
+        log.warning("event_retried", event_id=message.message_id, type=type_, attempts=attempts, error=describe(error))
         await asyncio.sleep(min(BACK_OFF[0] * 2**attempts, BACK_OFF[1]))
         # reject, not nack: only a reject counts towards the queue's delivery limit.
         await message.reject(requeue=True)

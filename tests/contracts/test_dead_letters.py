@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 import aio_pika
 import pytest
+from prometheus_client import REGISTRY
 
 from deploy.local import ports
 from shared import broker, cli
@@ -142,6 +143,19 @@ async def test_a_replayed_letter_is_handled_and_gone(refuser: Refuser, amqp_url:
         assert await letters.replay(refuser.subscriptions.service) == 2
         await eventually(lambda: _is(sorted(refuser.heard), sorted(ids)))
         assert await letters.count(refuser.subscriptions.service) == 0
+
+
+async def test_a_replayed_letter_is_counted_by_what_it_tells_not_by_its_queue(refuser: Refuser, amqp_url: str) -> None:
+    ids = await dead(refuser, amqp_url, 2)
+    refuser.cured = True
+    labels = {"service": refuser.subscriptions.service, "type": AuthAudited.type, "outcome": "done"}
+
+    async def counted() -> bool:
+        return REGISTRY.get_sample_value("edustream_events_handled_total", labels) == len(ids)
+
+    async with DeadLetters.at(amqp_url) as letters:
+        await letters.replay(refuser.subscriptions.service)
+        await eventually(counted)
 
 
 async def test_a_dropped_letter_is_gone_and_the_others_stay(refuser: Refuser, amqp_url: str) -> None:
