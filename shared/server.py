@@ -1,4 +1,4 @@
-"""uvicorn's server, whose last words are written before it dies of the signal that stopped it."""
+"""uvicorn's server, whose last words are written, and last spans sent, before it dies of the signal that stopped it."""
 
 import logging
 import sys
@@ -7,6 +7,8 @@ from contextlib import contextmanager, suppress
 from socket import socket
 
 import uvicorn
+
+from shared import tracing
 
 STARTUP_FAILED = 3  # as uvicorn's own command line exits
 
@@ -27,5 +29,6 @@ class Server(uvicorn.Server):
             try:
                 yield
             finally:
+                tracing.end()
                 for handler in logging.getLogger().handlers:
                     handler.flush()

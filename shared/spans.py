@@ -1,5 +1,6 @@
 """Spans by the OpenTelemetry SDK, sent to a collector over HTTP. Imported only by processes that are traced."""
 
+import threading
 from types import TracebackType
 from typing import Self
 
@@ -21,14 +22,23 @@ from opentelemetry.trace import Span as OtelSpan
 
 from shared import context, tracing
 
+FAREWELL = 3.0  # seconds
+
 
 class Spans:
     """Starts the spans of a process. Sampling, batching and headers are configured by the SDK's own `OTEL_` variables."""
 
     def __init__(self, service: str, endpoint: str) -> None:
-        provider = TracerProvider(resource=Resource.create({"service.name": service, "service.namespace": "edustream"}))
+        resource = Resource.create({"service.name": service, "service.namespace": "edustream"})
+        self._provider = provider = TracerProvider(resource=resource)
         provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(f"{endpoint.rstrip('/')}/v1/traces")))
         self._tracer = provider.get_tracer("edustream")
+
+    def end(self) -> None:
+        """Send what is left. A collector that does not answer must not hold up the process for as long as the SDK would try."""
+        sending = threading.Thread(target=self._provider.shutdown, daemon=True)
+        sending.start()
+        sending.join(FAREWELL)
 
     def start(self, name: str, kind: tracing.Kind, parent: str | None) -> "OpenSpan":
         return OpenSpan(self._tracer.start_span(name, _parent(parent), SpanKind[kind.upper()]))

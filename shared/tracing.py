@@ -52,6 +52,12 @@ def begin(service: str, endpoint: str) -> None:
         _tracing.spans = Spans(service, endpoint)
 
 
+def end() -> None:
+    """Send what was noted last, if this process is traced."""
+    if _tracing.spans is not None:
+        _tracing.spans.end()
+
+
 def spans() -> "Spans | None":
     """What starts the spans of this process; None when it is not traced."""
     return _tracing.spans
