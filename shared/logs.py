@@ -4,11 +4,13 @@ import asyncio
 import logging
 import sys
 import threading
+import traceback
 from typing import Any, TextIO, cast
 
 import structlog
 
 from shared import context
+from shared.errors import describe
 
 GATHERED_FOR = 0.05  # seconds
 UNWRITTEN = logging.LogRecord(__name__, logging.ERROR, __file__, 0, "lines could not be written", None, None)
@@ -88,7 +90,7 @@ def configure(service: str, level: str = "INFO") -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _where,
         _hide,
-        structlog.processors.format_exc_info,
+        structlog.processors.ExceptionRenderer(_traceback),
     ]
     rendered = structlog.processors.JSONRenderer()
     handler = Gathering(sys.stdout)
@@ -130,3 +132,18 @@ def _hide(_logger: Any, _method: str, event: structlog.typing.EventDict) -> stru
     for key in HIDDEN & event.keys():
         event[key] = "[hidden]"
     return event
+
+
+def _traceback(exc_info: structlog.typing.ExcInfo) -> str:
+    """Where an exception comes from, after all that led to it. Not what they say: that is the values they are about, which may
+    be private (pydantic quotes the input, PostgreSQL the row)."""
+    known: list[BaseException] = []
+    left = [exc_info[1]]
+    while left:
+        error = left.pop()
+        if error not in known:
+            known.append(error)
+            left += error.exceptions if isinstance(error, BaseExceptionGroup) else ()
+            before = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+            left += [before] if before else []
+    return "\n".join("".join(traceback.format_tb(error.__traceback__)) + describe(error) for error in reversed(known))

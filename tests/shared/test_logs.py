@@ -6,10 +6,12 @@ import io
 import json
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 import structlog
+from pydantic import TypeAdapter, ValidationError
 
 from shared.logs import Gathering, configure, get
 from tests.waiting import eventually
@@ -131,12 +133,35 @@ def test_a_secret_under_its_own_name_is_hidden(configured: None, stream: io.Stri
     assert json.loads(stream.getvalue())["password"] == "[hidden]"
 
 
-def test_an_exception_is_told_with_its_traceback(configured: None, stream: io.StringIO) -> None:
+PRIVATE = "jane@example.com"
+
+
+def be_wrong() -> None:
     try:
-        raise LookupError("nobody")
-    except LookupError:
-        get("ours").exception("not_found")
+        TypeAdapter(int).validate_python(PRIVATE)
+    except ValidationError as error:
+        raise ExceptionGroup(PRIVATE, [LookupError(PRIVATE), RuntimeError(PRIVATE)]) from error
+
+
+@pytest.mark.parametrize("of", [lambda: get("ours"), lambda: logging.getLogger("uvicorn.error")])
+def test_an_exception_is_told_with_its_traceback_and_what_led_to_it_but_not_with_values(
+    configured: None, stream: io.StringIO, of: Callable[[], Any]
+) -> None:
+    try:
+        be_wrong()
+    except ExceptionGroup:
+        of().exception("not_found")
 
     line = json.loads(stream.getvalue())
     assert (line["event"], line["level"]) == ("not_found", "error")
-    assert line["exception"].endswith("LookupError: nobody")
+    for told in ("int_parsing", "LookupError", "RuntimeError", "ExceptionGroup", "in be_wrong", "validate_python(PRIVATE)"):
+        assert told in line["exception"]
+    assert PRIVATE not in stream.getvalue()
+
+
+def test_exceptions_that_led_to_each_other_are_told_once(configured: None, stream: io.StringIO) -> None:
+    first, second = LookupError(), RuntimeError()
+    first.__cause__, second.__cause__ = second, first
+    get("ours").error("odd", exc_info=first)
+
+    assert json.loads(stream.getvalue())["exception"].splitlines() == ["RuntimeError", "LookupError"]

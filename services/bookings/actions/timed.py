@@ -15,6 +15,7 @@ from services.bookings.rules import lessons as rules
 from services.bookings.rules.states import By, Move
 from shared import logs
 from shared.db import Tx
+from shared.errors import describe
 from shared.events.bookings import BookingReminderDue
 from shared.outbox import publish
 
@@ -71,6 +72,6 @@ async def _each(tx: Tx, due: list[Due], do: Callable[[Due], Awaitable[None]], fa
         except psycopg.OperationalError:  # the trouble is not the row's
             raise
         except Exception as error:
-            log.error("overdue_failed", kind=type(row).__name__, id=row.id, error=repr(error), exc_info=True)
+            log.error("overdue_failed", kind=type(row).__name__, id=row.id, error=describe(error), exc_info=True)
             failed.append(row.id)
     return len(due)
