@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated, TypeVar
 
 from fastapi import Depends, Header
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from shared.auth import Principal
 from shared.db import Database, Tx, forget_in_batches
@@ -52,9 +52,8 @@ class Once:
         if self._key is None:
             return await create()
         mine = {"user_id": actor.user_id, "key": self._key}
-        fingerprint = hashlib.sha256(_canonical(view, request)).digest()
-        if not await tx.run(CLAIM, **mine, fingerprint=fingerprint):
-            return await self._again(tx, mine, fingerprint, view)
+        if not await tx.run(CLAIM, **mine, fingerprint=_fingerprint(view, request)):
+            return await self._again(tx, mine, request, view)
         answer = await create()
         await tx.run(KEEP, **mine, answer=answer.model_dump_json())
         return answer
@@ -64,21 +63,26 @@ class Once:
         mine: dict[str, object] = {"user_id": actor.user_id, "key": self._key}
         if self._key is None or not await tx.value(IS_ANSWERED, **mine):
             return None
-        return await self._again(tx, mine, hashlib.sha256(_canonical(view, request)).digest(), view)
+        return await self._again(tx, mine, request, view)
 
-    async def _again(self, tx: Tx, mine: dict[str, object], fingerprint: bytes, view: type[V]) -> V:
+    async def _again(self, tx: Tx, mine: dict[str, object], request: object, view: type[V]) -> V:
         rows = await tx.rows(FIND, **mine)
         if not rows:  # forgotten this very moment, 24 hours after
             raise Unavailable
-        if bytes(rows[0]["fingerprint"]) != fingerprint:
+        known = (_fingerprint(view, request), _fingerprint(view, request, whole=True))  # as this release takes it; the one before
+        if bytes(rows[0]["fingerprint"]) not in known:
             raise IdempotencyKeyReused
-        return view.model_validate(rows[0]["answer"])
+        try:
+            return view.model_validate(rows[0]["answer"])
+        except ValidationError as error:  # of a release that answered less
+            raise Unavailable from error
 
 
-def _canonical(view: type[BaseModel], request: object) -> bytes:
+def _fingerprint(view: type[BaseModel], request: object, *, whole: bool = False) -> bytes:
+    """Without what is not said, or might as well not be: a field that is new in a release makes no other request of the same."""
     parts = request if isinstance(request, tuple) else (request,)
-    plain = [p.model_dump(mode="json") if isinstance(p, BaseModel) else p for p in parts]
-    return json.dumps([view.__qualname__, plain], sort_keys=True, default=str).encode()
+    plain = [p.model_dump(mode="json", exclude_defaults=not whole) if isinstance(p, BaseModel) else p for p in parts]
+    return hashlib.sha256(json.dumps([view.__qualname__, plain], sort_keys=True, default=str).encode()).digest()
 
 
 async def _once(

@@ -2,9 +2,12 @@
 
 import asyncio
 import contextlib
+import hashlib
+import json
 from collections import Counter
 from collections.abc import AsyncIterator
 from decimal import Decimal
+from typing import NoReturn
 
 import httpx
 import pytest
@@ -60,6 +63,35 @@ async def other(body: Order, actor: Actor, tx: Transaction, now: Now, once: Once
         return OtherView(number=0, name=body.name, price=body.price, at=now)
 
     return await once(tx, actor, body, OtherView, create)
+
+
+class LaterOrder(Order):
+    """What the release after takes."""
+
+    note: str | None = None
+
+
+class LaterView(OrderView):
+    """What the release after answers."""
+
+    is_paid: bool
+
+
+LaterView.__qualname__ = OrderView.__qualname__
+
+
+@router.post("/orders-later", status_code=201)
+async def order_later(body: LaterOrder, actor: Actor, tx: Transaction, once: OnceOnly) -> OrderView:
+    return await once(tx, actor, body, OrderView, never)
+
+
+@router.post("/orders-paid", status_code=201)
+async def order_paid(body: Order, actor: Actor, tx: Transaction, once: OnceOnly) -> LaterView:
+    return await once(tx, actor, body, LaterView, never)
+
+
+async def never() -> NoReturn:
+    raise AssertionError("it was created before")
 
 
 @pytest.fixture
@@ -137,6 +169,34 @@ async def test_the_same_body_written_otherwise_is_the_same(app: FastAPI, databas
 
     assert {a.status_code for a in answers} == {201}
     assert await created(database) == 1
+
+
+async def test_the_same_body_is_the_same_when_more_may_be_said_in_it(app: FastAPI) -> None:
+    """A retry may come after a deploy."""
+    first = await person(app, "k").post("/orders", json={"name": "a", "price": 1.10})
+
+    again = await person(app, "k").post("/orders-later", json={"name": "a", "price": 1.10})
+    other = await person(app, "k").post("/orders-later", json={"name": "a", "price": 1.10, "note": "in blue"})
+
+    assert (again.status_code, again.content) == (201, first.content)
+    assert other.status_code == 422
+
+
+async def test_what_the_release_before_remembered_is_known(app: FastAPI, database: Database) -> None:
+    first = await person(app, "k").post("/orders", json={"name": "a"})
+    whole = json.dumps(["OrderView", [Order(name="a").model_dump(mode="json")]], sort_keys=True).encode()
+    async with database.transaction() as tx:
+        await tx.run("UPDATE idempotency_keys SET fingerprint = %(whole)s", whole=hashlib.sha256(whole).digest())
+
+    assert (await person(app, "k").post("/orders", json={"name": "a"})).content == first.content
+    assert (await person(app, "k").post("/orders", json={"name": "b"})).status_code == 422
+
+
+async def test_a_remembered_answer_that_lacks_what_is_answered_now_is_503(app: FastAPI) -> None:
+    """The worker of the release before, which still has the word for it, may take the next attempt."""
+    await person(app, "k").post("/orders", json={"name": "a"})
+
+    assert (await person(app, "k").post("/orders-paid", json={"name": "a"})).status_code == 503
 
 
 async def test_a_key_is_its_owners_only(app: FastAPI, database: Database) -> None:
