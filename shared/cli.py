@@ -22,7 +22,7 @@ from shared import asyncapi, migrations
 from shared.dead_letters import UNREACHABLE, DeadLetters, NoQueue
 from shared.service import find
 from shared.settings import what_is_wrong
-from shared.urls import AmqpUrl, DatabaseUrl
+from shared.urls import AmqpUrlOrEmpty, DatabaseUrl
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ class CommandSettings(BaseSettings):
     model_config = SettingsConfigDict(env_file=".env", extra="ignore", hide_input_in_errors=True, env_ignore_empty=True)
 
     database_server_url: DatabaseUrl = Field("", validation_alias="DATABASE_SERVER_URL", repr=False)
-    amqp_url: AmqpUrl = Field("", validation_alias="AMQP_URL", repr=False)
+    amqp_url: AmqpUrlOrEmpty = Field("", validation_alias="AMQP_URL", repr=False)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -71,8 +71,13 @@ def _is_of_store(url: str) -> bool:
         return False
 
 
+def _amqp_or_empty(url: str) -> str:
+    return url and _amqp(url)
+
+
 BaseUrl = Annotated[str, AfterValidator(_base)]
 AmqpUrl = Annotated[str, AfterValidator(_amqp)]
+AmqpUrlOrEmpty = Annotated[str, AfterValidator(_amqp_or_empty)]
 RedisUrl = Annotated[str, AfterValidator(_redis)]
 DatabaseUrl = Annotated[str, AfterValidator(_database)]
 """Or empty: not given. On a Unix socket, too: postgresql:///database?host=/run/postgresql"""
