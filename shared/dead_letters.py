@@ -33,8 +33,16 @@ class Letter:
         except ValueError:
             body = {}
         body = body if isinstance(body, dict) else {}
-        reason = str((message.headers or {}).get(REASON) or "unknown")
+        reason = _reason(message) or "unknown"
         return cls(message.message_id or "", str(body.get("type", "?")), str(body.get("time", "?")), reason, body.get("data"))
+
+
+def _reason(message: AbstractIncomingMessage) -> str | None:
+    """Of the last death, which stands first: what was put off expired before. A copy that was given back has only the other."""
+    headers: dict[str, Any] = dict(message.headers or {})
+    deaths = headers.get("x-death") or [{}]
+    reason = deaths[0].get("reason") or headers.get(REASON)
+    return str(reason) if reason else None
 
 
 class NoQueue(Exception):
@@ -125,7 +133,7 @@ class DeadLetters:
 
     async def _send(self, message: AbstractIncomingMessage, queue: str) -> None:
         """Put a copy into this queue. Raises when the broker did not confirm it, or there is no such queue."""
-        await send_copy(self._channel, message, queue, {REASON: (message.headers or {}).get(REASON)})
+        await send_copy(self._channel, message, queue, {REASON: _reason(message)})
 
     async def _queue(self, service: str) -> AbstractQueue | None:
         try:

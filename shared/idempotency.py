@@ -52,7 +52,8 @@ class Once:
         if self._key is None:
             return await create()
         mine = {"user_id": actor.user_id, "key": self._key}
-        if not await tx.run(CLAIM, **mine, fingerprint=_fingerprint(view, request)):
+        # The whole one, which the release before knows, too; the next may store the other.
+        if not await tx.run(CLAIM, **mine, fingerprint=_fingerprint(view, request, whole=True)):
             return await self._again(tx, mine, request, view)
         answer = await create()
         await tx.run(KEEP, **mine, answer=answer.model_dump_json())
@@ -69,7 +70,7 @@ class Once:
         rows = await tx.rows(FIND, **mine)
         if not rows:  # forgotten this very moment, 24 hours after
             raise Unavailable
-        known = (_fingerprint(view, request), _fingerprint(view, request, whole=True))  # as this release takes it; the one before
+        known = (_fingerprint(view, request), _fingerprint(view, request, whole=True))
         if bytes(rows[0]["fingerprint"]) not in known:
             raise IdempotencyKeyReused
         try:

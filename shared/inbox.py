@@ -152,7 +152,7 @@ class Consumer:
         metrics.events_handled.labels(self._subscriptions.service, type_, outcome).inc()
 
     async def _until_database_takes_writes(self) -> None:
-        """One that answers may take none: its disk is full, or somebody made it read-only."""
+        """One that answers may take none: it is a standby now, or somebody made it read-only."""
         while True:
             try:
                 async with self._database.transaction() as tx:

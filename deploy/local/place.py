@@ -12,6 +12,8 @@ from typing import IO
 from deploy.local.errors import LaunchError
 from deploy.local.lifetime import POLL, birth
 
+PATIENCE = 0.2  # seconds: who only asks whether the place is taken has it for a moment
+
 
 @contextlib.contextmanager
 def only_one(directory: Path) -> Iterator[None]:
@@ -50,8 +52,13 @@ def _open(directory: Path) -> IO[str]:
 
 
 def _take(file: IO[str]) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+    limit = time.monotonic() + PATIENCE
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > limit:
+                return False
+            time.sleep(POLL)
+        else:
+            return True

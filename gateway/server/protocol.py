@@ -1,6 +1,7 @@
 """A client connection: bounds what a client may make us hold and for how long, and answers one request at a time."""
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
@@ -54,7 +55,7 @@ class EdgeProtocol(asyncio.Protocol):
         self._paused = False
         self._lag = Lag()
         self._since = self.loop.time()  # the last time something of a request arrived, or an answer ended
-        self._head_since = self._ended_at = 0.0
+        self._head_since, self._ended_at = 0.0, math.inf
         self.draining = False
         self.client: Client | None = None  # who it is, once it is known
         self.leave: Callable[[], None] = _nothing  # gives back the place that the connection has among all

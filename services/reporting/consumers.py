@@ -21,6 +21,8 @@ AUDITED = tuple(kind for kind in catalogue.load().values() if issubclass(kind, A
 async def record_act(tx: Tx, event: AuditRecorded) -> None:
     fields = event.model_dump() | {"details": Jsonb(event.model_dump(mode="json")["details"])}
     service = event.type.split(".", 1)[0]
+    if event.target_type == "tutor":  # an act, and the news of whose profile it is, must see each other
+        await tx.run(queries.OF_TUTOR, tutor_id=event.target_id)
     people = await tx.rows(queries.AUDIT_PEOPLE, people=[event.actor_id, await _person(tx, event)])
     await tx.run(queries.AUDIT, **fields, event_id=event.event_id, occurred_at=event.occurred_at, service=service)
     await _forget_purged(tx, people)
@@ -37,6 +39,7 @@ async def keep_user(tx: Tx, event: AccountEvent) -> None:
 async def keep_tutor(tx: Tx, event: TutorEvent) -> None:
     """Acts on a tutor, and the purge, may have come before it was known whose profile it is."""
     state = event.model_dump(include={"tutor_id", "version", "user_id", "status", "is_active"})
+    await tx.run(queries.OF_TUTOR, tutor_id=event.tutor_id)
     if await tx.run(queries.TUTOR, **state):
         await _forget_purged(tx, await tx.rows(queries.AUDIT_PEOPLE, people=[event.user_id]))
 

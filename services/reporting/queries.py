@@ -235,6 +235,8 @@ WHERE coalesce(kept.value, 0) <> coalesce(counted.value, 0) ORDER BY measure, mo
 COUNTERS_LOCK = "LOCK TABLE users, tutors, bookings, purchases, counters IN SHARE ROW EXCLUSIVE MODE"
 FORGET_COUNTERS = "DELETE FROM counters"
 COUNT_AGAIN = f"INSERT INTO counters (measure, month, key, value) {COUNTED}"
+OF_TUTOR = "SELECT pg_advisory_xact_lock(hashtextextended('tutor ' || %(tutor_id)s::bigint, 0))"
 COMPARING_LOCK = "SELECT pg_try_advisory_lock(hashtext('comparing replicas'))"
 COMPARING_UNLOCK = "SELECT pg_advisory_unlock(hashtext('comparing replicas'))"
-FORGET_ALL = "TRUNCATE users, tutors, subjects, bookings, purchases, counters"
+# In the order in which events are handled: tutors, then the people behind them.
+FORGET_ALL = "TRUNCATE tutors, users, subjects, bookings, purchases, counters"

@@ -16,6 +16,7 @@ from gateway.server.reader import RequestReader
 from gateway.server.refused import Refused
 from gateway.server.request import Request
 from gateway.sweeper import EVERY, Sweeper
+from tests.gateway.raw import HANDSHAKE
 
 GET = b"GET /api/subjects HTTP/1.1\r\nHost: a\r\n\r\n"
 
@@ -145,6 +146,16 @@ def test_empty_lines_keep_no_connection_open() -> None:
         client.wait(1)
 
     assert client.transport.closed
+
+
+def test_a_connection_with_requests_in_line_is_not_swept_between_two_of_them() -> None:
+    client = Client()
+    client.protocol.data_received(GET + HANDSHAKE)
+    client.protocol.loop.call_soon = lambda *_: None  # type: ignore[assignment, method-assign]  # what comes next comes a little later
+    client.finish()
+    client.protocol.sweep(client.now)
+
+    assert not client.transport.aborted
 
 
 def refused_early() -> Client:

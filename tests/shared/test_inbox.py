@@ -9,6 +9,7 @@ from aio_pika.abc import AbstractChannel
 
 from shared import broker, context, db, inbox
 from shared.db import Database, Tx
+from shared.dead_letters import DeadLetters, Letter
 from shared.errors import Conflict, describe
 from shared.events.messaging import MessageSent, MessagesRead
 from shared.inbox import Subscriptions
@@ -213,12 +214,14 @@ async def test_an_event_that_nobody_knows_becomes_a_dead_letter_when_it_was_put_
     await ready(channel, subscriptions)
     await post(channel, sent(1).to_json().replace(b"message.sent", b"message.unheard"))
 
-    async with beside(consumer(subscriptions, database, amqp_url).run()):
+    async with beside(consumer(subscriptions, database, amqp_url).run()), DeadLetters.at(amqp_url) as letters:
 
-        async def buried() -> list[Any]:
-            return await dead(channel, subscriptions)
+        async def buried() -> list[Letter]:
+            return await letters.show(subscriptions.service)
 
-        assert await eventually(buried, WITHIN)
+        (letter,) = await eventually(buried, WITHIN)
+
+    assert letter.reason == "rejected", "though it expired twenty times before"
 
 
 async def test_a_flood_of_events_that_nobody_here_knows_waits_aside_and_holds_up_no_other(

@@ -152,7 +152,7 @@ def role_of(user_id: int, student_id: int, tutor_user_id: int) -> By:
         return By.STUDENT
     if user_id == tutor_user_id:
         return By.TUTOR
-    raise NotYourMove
+    raise NotYourMove("Only the student or the tutor may do this.")
 
 
 def _is_paid_back(lesson: Lesson, move: Move, by: By, now: datetime) -> bool:

@@ -29,7 +29,7 @@ async def enter(tx: Tx, profile: Profile) -> None:
 
 async def rate(tx: Tx, event: RatingChanged) -> None:
     """Take over the sum of a tutor's reviews. Older sums are ignored."""
-    await tx.value(tutors.LOCK, tutor_id=event.tutor_id)  # so that nobody enters an older sum read before this one
     rating = {"tutor_id": event.tutor_id, "average_rating": event.average_rating or 0, "total_reviews": event.total_reviews}
     if await tx.run(search.KEEP_RATING, **rating, version=event.version):
+        await tx.value(tutors.LOCK, tutor_id=event.tutor_id)  # whoever is just entering an older sum has it, and comes first
         await tx.run(search.RATE, **rating)

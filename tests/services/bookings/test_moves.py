@@ -75,6 +75,16 @@ async def test_who_cancels_when_decides_what_is_paid_back(service: Harness, who:
     assert (cancelled["cancelled_by"], cancelled["cancellation_reason"]) == (who, "Schedule conflict")
 
 
+@pytest.mark.parametrize("move", ["cancel", "reschedule"])
+async def test_an_administrator_is_told_whose_move_it_is(service: Harness, move: str) -> None:
+    _, _, booking = await a_lesson(service)
+    admin = service.person(next_id(), "admin")
+
+    refused = await admin.post(f"/api/bookings/{booking['id']}/{move}", json={"new_start_time": in_days(5).isoformat()})
+
+    assert (refused.status_code, refused.json()["detail"]) == (403, "Only the student or the tutor may do this.")
+
+
 async def test_a_reason_is_not_required(service: Harness) -> None:
     _, student, booking = await a_lesson(service)
 

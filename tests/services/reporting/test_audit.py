@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from services.reporting import audit, queries
+from services.reporting.consumers import record_act
 from shared.auth import Origin, Principal
 from shared.events import catalogue
 from shared.events.auth import AuthAudited, UserPurged
@@ -19,6 +20,9 @@ from shared.events.profiles import ProfilesAudited
 from shared.tokens import Role
 from tests.harness import Harness
 from tests.services.reporting.people import ADMIN, tutor, user
+from tests.waiting import eventually
+
+WAITING_FOR_LOCKS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 
 
 def role_changed(user_id: int, **fields: Any) -> AuthAudited:
@@ -232,6 +236,24 @@ async def test_a_purged_person_is_anonymised_in_the_log_and_the_acts_stay(servic
 async def test_a_tutor_whose_account_is_known_late_is_anonymised_then(service: Harness) -> None:
     rejected = ProfilesAudited.of("tutor_rejected", ADMIN, "tutor", 7, after="rejected", reason="Jane is no tutor")
     await service.deliver(rejected, user(42, kind=UserPurged, version=9, purged=True), tutor(7, user_id=42))
+
+    (entry,) = await logs(service)
+    assert entry["details"] == {"anonymised": True, "after": "rejected"}
+
+
+async def test_an_act_and_the_news_of_whose_profile_it_was_see_each_other(service: Harness) -> None:
+    rejected = ProfilesAudited.of("tutor_rejected", ADMIN, "tutor", 7, after="rejected", reason="Jane is no tutor")
+    await service.deliver(user(42, kind=UserPurged, version=9, purged=True))
+    async with service.database.transaction() as tx:
+        await record_act(tx, rejected)
+        telling = asyncio.create_task(service.deliver(tutor(7, user_id=42)))
+
+        async def is_told_or_waits() -> bool:
+            async with service.database.reading() as other:
+                return bool(telling.done() or await other.value(WAITING_FOR_LOCKS))
+
+        await eventually(is_told_or_waits)
+    await telling
 
     (entry,) = await logs(service)
     assert entry["details"] == {"anonymised": True, "after": "rejected"}
