@@ -5,6 +5,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -148,7 +149,11 @@ class Traffic:
 
     async def signs_in(self, person: Person) -> None:
         body = {"email": person.email, "password": PASSWORD}
-        await self._insist("login", person, "POST", "/auth/login", {200}, json=body)
+        answer = await self._insist("login", person, "POST", "/auth/login", {200}, json=body)
+        if answer.status_code == 200:  # a hundred of these would end the session that this person goes on with
+            with suppress(httpx.TransportError):
+                new = {"Authorization": f"Bearer {answer.json()['access_token']}"}
+                await person.client.post("/auth/logout", headers=new)
 
     async def registers(self, _administrator: Person) -> None:
         """Somebody new. Asking again may find that the first time had worked."""
