@@ -95,14 +95,13 @@ class EdgeProtocol(asyncio.Protocol):
             self._upgraded(data[upgrade.args[0] :])
         except Refused as refused:
             self._refuse(refused)
-        if self._waiting:
+        if self._waiting or self._reader.in_head or self._parsing is not None:  # empty lines keep no connection open
             self._since = self.loop.time()
+        if self._waiting:
             if self._active is None and not self._lag.stuck:
                 self._next()
             else:
                 self.pause_reading()
-        elif self._reader.in_head or self._parsing is not None:  # empty lines before a request keep no connection open
-            self._since = self.loop.time()
         if self._reader.in_head and not was_in_head:
             self._head_since = self._since
 

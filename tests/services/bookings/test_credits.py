@@ -1,12 +1,13 @@
 """Credits of packages: what they pay for, and when they come back."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from services.bookings import jobs
 from tests.harness import Harness
-from tests.services.bookings.people import Student, a_student, a_tutor, clock, in_days, next_id, rows, work
+from tests.services.bookings.people import Student, Tutor, a_student, a_tutor, clock, in_days, next_id, rows, work
 from tests.services.bookings.sales import bought, offered
 
 
@@ -106,13 +107,21 @@ async def test_a_credit_that_comes_back_to_an_expired_purchase_can_still_be_used
     assert [none_left.status_code, lost.status_code] == [402, 402]
 
 
-async def test_each_credit_taken_while_the_purchase_was_good_has_its_days_of_grace(service: Harness) -> None:
+async def two_taken_in_time(
+    service: Harness, days: tuple[int, int]
+) -> tuple[Tutor, Student, dict[str, Any], list[dict[str, Any]]]:
+    """Confirmed lessons on these days, by credits of a package that is good for two days; the package and the lessons."""
     tutor, student = await a_tutor(service), await a_student(service)
     package = await offered(tutor, validity_days=2)
     await bought(student, package)
-    booked = [await student.books(tutor, in_days(day), use_package_id=package["id"]) for day in (10, 40)]
+    booked = [await student.books(tutor, in_days(day), use_package_id=package["id"]) for day in days]
     for booking in booked:
         await tutor.confirms(booking["id"])
+    return tutor, student, package, booked
+
+
+async def test_each_credit_taken_while_the_purchase_was_good_has_its_days_of_grace(service: Harness) -> None:
+    tutor, student, package, booked = await two_taken_in_time(service, (10, 40))
 
     answers = []
     for day, booking in zip((4, 30), booked, strict=True):
@@ -127,12 +136,7 @@ async def test_each_credit_taken_while_the_purchase_was_good_has_its_days_of_gra
 
 
 async def test_so_has_one_that_comes_back_during_those_of_another(service: Harness) -> None:
-    tutor, student = await a_tutor(service), await a_student(service)
-    package = await offered(tutor, validity_days=2)
-    await bought(student, package)
-    booked = [await student.books(tutor, in_days(day), use_package_id=package["id"]) for day in (20, 40)]
-    for booking in booked:
-        await tutor.confirms(booking["id"])
+    tutor, student, package, booked = await two_taken_in_time(service, (20, 40))
 
     for day, booking in zip((4, 17), booked, strict=True):
         with clock(service, in_days(day)):
